@@ -1,0 +1,122 @@
+/**
+ * What rules see of the host: at load (LoadContext) and at each packet (RuleContext).
+ */
+import type { Tracker } from '../conntrack/tracker.js';
+import type { Packet } from '../wire/packet.js';
+import type { Family, Position } from './model.js';
+
+/** Results of a target and of a table walk. */
+export const VERDICT_CONTINUE = -1;
+export const VERDICT_DROP = 0;
+export const VERDICT_ACCEPT = 1;
+export const VERDICT_RETURN = 2;
+/** As DROP for the walk; the packet was answered (REJECT). */
+export const VERDICT_REJECT = 3;
+
+/** An interface of the simulated host. Index 0 is "none"; `lo` is always there. */
+export interface HostInterface {
+  index: number;
+  name: string;
+  /** 6 bytes; all zero on lo. */
+  mac: Uint8Array;
+  group: number;
+  mtu: number;
+  loopback: boolean;
+}
+
+/** Address types of -m addrtype (linux/rtnetlink.h RTN_*): what the host's routing says of an address. */
+export const RTN_UNSPEC = 0;
+export const RTN_UNICAST = 1;
+export const RTN_LOCAL = 2;
+export const RTN_BROADCAST = 3;
+export const RTN_ANYCAST = 4;
+export const RTN_MULTICAST = 5;
+export const RTN_BLACKHOLE = 6;
+export const RTN_UNREACHABLE = 7;
+export const RTN_PROHIBIT = 8;
+
+/** Template that `-j CT` attaches to a packet: what the connection made from it begins with. */
+export interface CtTemplate {
+  /** Zone id and the directions it holds for (1 original, 2 reply, 3 both). */
+  zone: number;
+  zoneDirection: number;
+  /** Take the zone from the packet's mark (--zone mark). */
+  zoneFromMark: boolean;
+  /** Name given to --helper; '' = none. */
+  helper: string;
+  /** Name given to --timeout; '' = none. */
+  timeout: string;
+  /** IPCT_ masks; -1 = all. */
+  ctevents: number;
+  expevents: number;
+}
+
+export interface LogRequest {
+  /** Text put before the line. */
+  prefix: string;
+  /** syslog level 0-7. */
+  level: number;
+  /** --log-tcp-sequence 1, --log-tcp-options 2, --log-ip-options 4, --log-uid 8, --log-macdecode 32. */
+  flags: number;
+}
+
+export interface LoadContext {
+  family: Family;
+  table: string;
+  chain: string;
+  /** HOOK_ bits from which this rule can be reached. */
+  hooks: number;
+  tracker: Tracker;
+  /** The interface's index by name; 0 = no such interface. */
+  interfaceIndex(name: string): number;
+  interfaces: readonly (HostInterface | null)[];
+  /**
+   * Something that several rules share by name (recent lists, hashlimit tables, quota groups): made on first use, kept
+   * across reloads of the host's rules. The key begins with the extension's name: 'recent:ssh'.
+   */
+  shared<T>(key: string, make: () => T): T;
+  /** Registers a template and returns its number for Packet.template (never 0). */
+  template(t: CtTemplate): number;
+  /** RuleError with the rule's position; `status` 1: the kernel refuses it, 2: parameter problem. */
+  fail(message: string, status?: 1 | 2): never;
+}
+
+/** One a host, reused for each packet; what `match` and `target` functions may read and do. */
+export interface RuleContext {
+  readonly tracker: Tracker;
+  readonly interfaces: readonly (HostInterface | null)[];
+  /** Milliseconds of the host's clock (since the epoch). */
+  nowMs: number;
+  /** HOOK_ constant of the chain being walked (same as packet.hook). */
+  hook: number;
+  /** Set by a match that wants the packet dropped at once (the kernel's hotdrop). */
+  hotdrop: boolean;
+  /** The next 32 random bits of the host's seeded source, as Int32. */
+  random(): number;
+  /** RTN_ type of an address (4 words from `at` in `words`; IPv4 the first) as the host's routing sees it; `dev` 0 = any. */
+  addressType(family: number, words: Int32Array, at: number, dev: number): number;
+  /** Whether the transport checksum is right (true where it cannot be checked). */
+  checksumOk(p: Packet): boolean;
+  /** A line for the kernel log about this packet, in the form of the kernel's nf_log_syslog. */
+  log(p: Packet, request: LogRequest): void;
+  /** Answers the packet as REJECT does; `type` is a REJECT_ code of rules/target/REJECT. */
+  reject(p: Packet, type: number): void;
+  /**
+   * Gives the packet a transport and IP header rewritten: after a target has changed bytes it calls what fits.
+   * IPv4 header checksum and transport checksum are updated incrementally by the target itself (wire/checksum).
+   */
+  reparse(p: Packet): void;
+}
+
+/** A rule that cannot be taken. Prints as `FILE:LINE:COLUMN: MESSAGE`. */
+export class RuleError extends Error {
+  readonly position: Position | null;
+  /** iptables' exit status for it: 2 parameter problem, 1 the kernel refuses, 3 unknown table, 4 resource problem. */
+  readonly status: number;
+  constructor(message: string, position: Position | null = null, status = 2) {
+    super(message);
+    this.name = 'RuleError';
+    this.position = position;
+    this.status = status;
+  }
+}

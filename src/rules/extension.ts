@@ -1,0 +1,79 @@
+/**
+ * What a match or target extension is: one object a file in `match/` and `target/`, named as iptables names it.
+ *
+ * An extension carries its option table (data that the option parser in iptables/ reads), how a parsed `spec` prints in
+ * iptables-save form, and how it is loaded: turned into a function over a packet. The spec is a plain object that only the
+ * extension understands; two equal command lines give two deeply equal specs.
+ */
+import type { Packet } from '../wire/packet.js';
+import type { LoadContext, RuleContext } from './context.js';
+import type { Family } from './model.js';
+
+/** One long option of an extension. */
+export interface OptionSpec {
+  /** Long name without the dashes; getopt accepts unambiguous prefixes. */
+  name: string;
+  /** Other long names with the same meaning. */
+  aliases?: readonly string[];
+  /** How many words follow: 0 or 1 ('optional': taken if the next word is not an option). */
+  args: 0 | 1 | 'optional';
+  /** Whether `!` may stand before it. */
+  invert?: boolean;
+  /** Whether it may be given more than once (default: iptables' "multiple use of option" error, exit 2). */
+  repeat?: boolean;
+  /** Whether the extension cannot do without it (exit 2: `NAME: option "--x" must be specified`). */
+  required?: boolean;
+  /** Names of options that may not stand beside it (exit 2: `NAME: option "--x" cannot be used together with "--y"`). */
+  excludes?: readonly string[];
+}
+
+/** What an extension may ask while its options are read. */
+export interface OptionContext {
+  family: Family;
+  /** The rule's `-p`, as far as read; null = none. An inverted protocol shows as `invert`. */
+  protocol: { number: number; invert: boolean } | null;
+  /** The table that the rule goes into. */
+  table: string;
+  /**
+   * Throws a RuleError that prints as iptables does: `iptables vX (legacy): MESSAGE` with exit status 2 (a parameter problem).
+   * `word` is the wrong word, for file, line and column.
+   */
+  fail(message: string, word?: string): never;
+}
+
+export interface Extension<S = any> {
+  name: string;
+  families: readonly Family[];
+  options: readonly OptionSpec[];
+  /** A spec with defaults. */
+  init(family: Family): S;
+  /** Takes one option; `option` is OptionSpec.name; `value` is '' where args is 0. */
+  option(spec: S, option: string, value: string, inverted: boolean, c: OptionContext): void;
+  /** After the last option: anything that a single option could not check. `seen` has the names of the options given. */
+  check?(spec: S, seen: ReadonlySet<string>, c: OptionContext): void;
+  /** The options as iptables-save prints them, without `-m name`: '' or e.g. '--dport 80'. */
+  save(spec: S, family: Family): string;
+  /** One line for `docs`: what the simulated host cannot know about it; absent = evaluated fully. */
+  unsupported?: string;
+}
+
+/** True = the packet matches. */
+export type MatchFunction = (p: Packet, c: RuleContext) => boolean;
+/** Returns a VERDICT_ constant of context.ts; VERDICT_CONTINUE goes on with the next rule. */
+export type TargetFunction = (p: Packet, c: RuleContext) => number;
+
+export interface MatchExtension<S = any> extends Extension<S> {
+  /** `-p NAME` of this number makes its options known without -m (tcp, udp, icmp ...). */
+  impliedBy?: number;
+  /**
+   * Checks what only the kernel checks (throws RuleError through `c.fail`: exit status 1 or 2) and gives the function that
+   * tests a packet. All allocation and name look-up happens here, none in the function. Absent: parsed and printed only.
+   */
+  load?(spec: S, c: LoadContext): MatchFunction;
+}
+
+export interface TargetExtension<S = any> extends Extension<S> {
+  /** Tables it may stand in; absent = all. */
+  tables?: readonly string[];
+  load?(spec: S, c: LoadContext): TargetFunction;
+}
