@@ -39,6 +39,10 @@ export const HAS_LATER_FRAGMENT = 1 << 3; // a fragment whose offset is not zero
 export const HAS_CUT = 1 << 4; //        the capture holds fewer bytes than the packet had on the wire (snap length)
 export const HAS_REASSEMBLED = 1 << 5; // made by defragmentation; lives in the defragmenter's buffer
 export const HAS_LOCAL_ORIGIN = 1 << 6; // made by the host itself (OUTPUT path): checksums are taken as right
+/** The transport part of a tuple could be read (nf_ct_get_tuple succeeds): connection tracking can look the packet up. */
+export const HAS_TUPLE = 1 << 7;
+/** IPv6: an extension header is malformed or outside the packet. Rules with -p drop such a packet, the tracker cannot track it. */
+export const HAS_BROKEN_CHAIN = 1 << 8;
 
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;
@@ -104,6 +108,8 @@ export class Packet {
   has = 0;
   /** IPv4: flags and fragment offset field as on the wire. IPv6: offset | M bit of the fragment header. 0 = no fragment. */
   fragment = 0;
+  /** IPv6 fragment header; -1 = none. */
+  fragmentOff = -1;
 
   /** TCP, valid iff HAS_TCP. Sequence numbers are Int32: compare by subtraction. */
   seq = 0;
