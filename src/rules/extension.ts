@@ -15,12 +15,14 @@ export interface OptionSpec {
   name: string;
   /** Other long names with the same meaning. */
   aliases?: readonly string[];
-  /** How many words follow: 0 or 1 ('optional': taken if the next word is not an option). */
-  args: 0 | 1 | 'optional';
+  /** Words that follow ('optional': taken if the next word is not an option). Two: one value, blank between. */
+  args: 0 | 1 | 2 | 'optional';
   /** Whether `!` may stand before it. */
   invert?: boolean;
   /** Whether it may be given more than once (default: iptables' "multiple use of option" error, exit 2). */
   repeat?: boolean;
+  /** The message for a second use where the extension has words of its own for it. */
+  repeatMessage?: string;
   /** Whether the extension cannot do without it (exit 2: `NAME: option "--x" must be specified`). */
   required?: boolean;
   /** Names of options that may not stand beside it (exit 2: `NAME: option "--x" cannot be used together with "--y"`). */
@@ -41,6 +43,21 @@ export interface OptionContext {
   fail(message: string, word?: string): never;
 }
 
+/** The rule that an extension stands in, as the kernel sees it when it checks the extension. */
+export interface RuleAround {
+  family: Family;
+  table: string;
+  /** HOOK_ bits from which the rule can be reached. */
+  hooks: number;
+  protocol: { number: number; invert: boolean } | null;
+}
+
+/** Why the kernel refuses a rule: its errno (EINVAL 22, ENOENT 2) and the reason in words, which iptables does not tell. */
+export interface KernelRefusal {
+  errno: number;
+  why: string;
+}
+
 export interface Extension<S = any> {
   name: string;
   families: readonly Family[];
@@ -53,6 +70,11 @@ export interface Extension<S = any> {
   check?(spec: S, seen: ReadonlySet<string>, c: OptionContext): void;
   /** The options as iptables-save prints them, without `-m name`: '' or e.g. '--dport 80'. */
   save(spec: S, family: Family): string;
+  /**
+   * What the kernel demands of the rule around it when the table is handed over (protocol, hooks, values); null = nothing amiss.
+   * Runs when rule text is read; `load` need not repeat it.
+   */
+  refusedBy?(spec: S, around: RuleAround): KernelRefusal | null;
   /** One line for `docs`: what the simulated host cannot know about it; absent = evaluated fully. */
   unsupported?: string;
 }
