@@ -7,7 +7,7 @@
  */
 import type { Packet } from '../wire/packet.js';
 import type { LoadContext, RuleContext } from './context.js';
-import type { Family } from './model.js';
+import type { Family, MatchUse } from './model.js';
 
 /** One long option of an extension. */
 export interface OptionSpec {
@@ -50,6 +50,8 @@ export interface RuleAround {
   /** HOOK_ bits from which the rule can be reached. */
   hooks: number;
   protocol: { number: number; invert: boolean } | null;
+  /** Its matches: TCPMSS wants a tcp match for SYN among them. Absent = not known, nothing is demanded of them. */
+  matches?: readonly MatchUse[];
 }
 
 /** Why the kernel refuses a rule: its errno (EINVAL 22, ENOENT 2) and the reason in words, which iptables does not tell. */
