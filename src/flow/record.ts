@@ -1,0 +1,161 @@
+/**
+ * One record of a tracked connection, simulated or live, and of an expectation: what conntrack(8) shows, as an object.
+ *
+ * Records are made when somebody looks (a dump, an event), never on the packet path. `null` always means "not shown":
+ * an event carries less than a dump, and a text form less than a record.
+ */
+
+/** Transport numbers that have a form of their own in conntrack's texts. */
+export const PROTO_ICMP = 1;
+export const PROTO_TCP = 6;
+export const PROTO_UDP = 17;
+export const PROTO_DCCP = 33;
+export const PROTO_GRE = 47;
+export const PROTO_ICMPV6 = 58;
+export const PROTO_SCTP = 132;
+export const PROTO_UDPLITE = 136;
+
+/** Status bits, numbered as the kernel's enum ip_conntrack_status (include/uapi/linux/netfilter/nf_conntrack_common.h). */
+export const STATUS_EXPECTED = 1 << 0;
+export const STATUS_SEEN_REPLY = 1 << 1;
+export const STATUS_ASSURED = 1 << 2;
+export const STATUS_CONFIRMED = 1 << 3;
+export const STATUS_SRC_NAT = 1 << 4;
+export const STATUS_DST_NAT = 1 << 5;
+export const STATUS_SEQ_ADJUST = 1 << 6;
+export const STATUS_SRC_NAT_DONE = 1 << 7;
+export const STATUS_DST_NAT_DONE = 1 << 8;
+export const STATUS_DYING = 1 << 9;
+export const STATUS_FIXED_TIMEOUT = 1 << 10;
+export const STATUS_TEMPLATE = 1 << 11;
+export const STATUS_HELPER = 1 << 13;
+export const STATUS_OFFLOAD = 1 << 14;
+export const STATUS_HW_OFFLOAD = 1 << 15;
+
+/** Expectation flags (NF_CT_EXPECT_ in the kernel's nf_conntrack_common.h). */
+export const EXPECT_PERMANENT = 1;
+export const EXPECT_INACTIVE = 2;
+export const EXPECT_USERSPACE = 4;
+
+/** One direction's tuple. Of ports, icmp and keys at most one is set; which one follows from the protocol. */
+export interface FlowTuple {
+  /** Addresses as text, IPv6 in its short form (flow/address). */
+  source: string;
+  destination: string;
+  /** TCP, UDP, UDP-Lite, SCTP, DCCP. */
+  ports: { source: number; destination: number } | null;
+  /** ICMP and ICMPv6 queries. */
+  icmp: { type: number; code: number; id: number } | null;
+  /** GRE: 16-bit keys. */
+  keys: { source: number; destination: number } | null;
+}
+
+/** One direction's accounting; doubles, exact up to 2^53. */
+export interface FlowCounters {
+  packets: number;
+  bytes: number;
+}
+
+export interface FlowRecord {
+  /** AF_INET 2 or AF_INET6 10. */
+  family: 2 | 10;
+  protocol: number;
+  original: FlowTuple;
+  reply: FlowTuple;
+  /** Zone of each direction; the same number in both shows as `zone=`. 0 = the default zone. */
+  zoneOriginal: number;
+  zoneReply: number;
+  /** The kernel's state number of TCP and SCTP; null where not shown and for all other protocols. */
+  state: number | null;
+  /** Seconds left, rounded down. */
+  timeout: number | null;
+  /** STATUS_ bits. Texts show only some of them: a parsed record has those that its text told. */
+  status: number;
+  /** Connection mark, unsigned 32 bits. */
+  mark: number | null;
+  /** Names of the labels that are set (connlabel.conf); a label without a name is its number in decimal. */
+  labels: readonly string[] | null;
+  secctx: string | null;
+  helper: string | null;
+  /** Both directions, or null: accounting is off. */
+  counters: { original: FlowCounters; reply: FlowCounters } | null;
+  /** Nanoseconds since the epoch; null: timestamps are off. */
+  startNs: bigint | null;
+  /** Set in DESTROY events only. */
+  stopNs: bigint | null;
+  /** Age in seconds as shown; kept apart from startNs because texts show one without the other. */
+  ageSeconds: number | null;
+  id: number | null;
+  /** Reference count. */
+  use: number | null;
+  /** SCTP verification tags. */
+  vtags: { original: number; reply: number } | null;
+  /** GRE timeouts in seconds, which only /proc shows. */
+  greTimeouts: { timeout: number; stream: number } | null;
+}
+
+export type FlowEventType = 'NEW' | 'UPDATE' | 'DESTROY';
+
+export interface FlowEvent {
+  type: FlowEventType;
+  record: FlowRecord;
+  /** Microseconds since the epoch. */
+  timestampUs: number | null;
+  /** Netlink port of the program that made the change; null: a packet or a timer did. */
+  portid: number | null;
+  progname: string | null;
+}
+
+export interface ExpectationRecord {
+  family: 2 | 10;
+  protocol: number;
+  /** Seconds left. */
+  timeout: number | null;
+  tuple: FlowTuple;
+  mask: FlowTuple;
+  master: FlowTuple;
+  zone: number;
+  /** EXPECT_ bits. */
+  flags: number;
+  class: number;
+  helper: string | null;
+}
+
+/** A change of an expectation, as `conntrack -E expect` shows it. */
+export interface ExpectationEvent {
+  type: FlowEventType;
+  record: ExpectationRecord;
+  timestampUs: number | null;
+}
+
+/** A tuple without a transport part. */
+export function plainTuple(source: string, destination: string): FlowTuple {
+  return { source, destination, ports: null, icmp: null, keys: null };
+}
+
+/** A record of which only the tuples are known; everything else is "not shown". */
+export function newRecord(family: 2 | 10, protocol: number, original: FlowTuple, reply: FlowTuple): FlowRecord {
+  return {
+    family,
+    protocol,
+    original,
+    reply,
+    zoneOriginal: 0,
+    zoneReply: 0,
+    state: null,
+    timeout: null,
+    status: 0,
+    mark: null,
+    labels: null,
+    secctx: null,
+    helper: null,
+    counters: null,
+    startNs: null,
+    stopNs: null,
+    ageSeconds: null,
+    id: null,
+    use: null,
+    vtags: null,
+    greTimeouts: null,
+  };
+}
