@@ -1,0 +1,275 @@
+/**
+ * Checks a table as the kernel does when it takes one, and gives each rule's extensions the chance to refuse or to become functions.
+ *
+ * Both evaluators - the compiled one and the plain interpreter - start from what comes out of here.
+ */
+import type { Tracker } from '../conntrack/tracker.js';
+import {
+  HAS_BROKEN_CHAIN,
+  HAS_LATER_FRAGMENT,
+  IPPROTO_AH,
+  IPPROTO_DSTOPTS,
+  IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
+  IPPROTO_ROUTING,
+  type Packet,
+} from '../wire/packet.js';
+import type { CtTemplate, HostInterface, LoadContext, RuleContext } from './context.js';
+import { RuleError } from './context.js';
+import type { Extension, MatchFunction, TargetFunction } from './extension.js';
+import { BUILT_IN, type Chain, type Family, HOOK_NAMES, type Position, type Rule, type Table } from './model.js';
+
+/** What the rules need of the host that they work for. The host implements it. */
+export interface EngineHost {
+  /** Handed to every match and target. */
+  readonly context: RuleContext;
+  readonly tracker: Tracker;
+  /** By index; [0] is null. May grow: call RuleEngine.interfacesChanged afterwards. */
+  readonly interfaces: readonly (HostInterface | null)[];
+  /** What rules share by name (LoadContext.shared); lives as long as the host, so that it survives a reload. */
+  readonly shared: Map<string, unknown>;
+  /** CtTemplates by number; [0] is not used. Only grows. */
+  readonly templates: (CtTemplate | null)[];
+  /**
+   * A packet with `traced` set has passed a rule: the kernel's `TRACE: table:chain:kind:number` line. `table` is an index as in
+   * RuleEngine.run, `chain` one into RuleEngine.program(...).chains, `kind` a TRACE_ constant.
+   */
+  trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void;
+}
+
+export interface LoadOptions {
+  /** Skips rules that cannot be evaluated, with a warning, instead of refusing the ruleset. */
+  lenient?: boolean;
+  /** Told of each rule that `lenient` skips. */
+  warn?(message: string, position: Position | null): void;
+}
+
+export interface LoadedRule {
+  rule: Rule;
+  /** Place in the chain, from 1. */
+  number: number;
+  /** One for each of rule.matches, in order. */
+  matches: MatchFunction[];
+  /** Set iff the target is an extension. */
+  target: TargetFunction | null;
+}
+
+export interface LoadedChain {
+  chain: Chain;
+  /** The hook it hangs on, -1 for a user chain. */
+  hook: number;
+  /** HOOK_ bits from which it can be reached. */
+  hooks: number;
+  /** Most jumps that can be open at once inside it. */
+  depth: number;
+  /** Without those that `lenient` skipped. */
+  rules: LoadedRule[];
+}
+
+export interface LoadedTable {
+  name: string;
+  family: Family;
+  /** Same order as in the model. */
+  chains: LoadedChain[];
+  byName: Map<string, LoadedChain>;
+}
+
+/**
+ * Checks and loads one table.
+ * @throws RuleError: a loop ("Too many levels of symbolic links"), a jump to a chain that is not there, an extension in a wrong
+ * table or family, one that cannot be evaluated (unless lenient), or whatever the extension itself refuses.
+ */
+export function loadTable(table: Table, family: Family, host: EngineHost, options: LoadOptions = {}): LoadedTable {
+  const loaded: LoadedTable = { name: table.name, family, chains: [], byName: new Map() };
+  for (const chain of table.chains.values()) {
+    const builtIn = BUILT_IN[table.name].includes(chain.name);
+    const hook = builtIn ? HOOK_NAMES.indexOf(chain.name as (typeof HOOK_NAMES)[number]) : -1;
+    const entry: LoadedChain = { chain, hook, hooks: 0, depth: 0, rules: [] };
+    loaded.chains.push(entry);
+    loaded.byName.set(chain.name, entry);
+  }
+  checkJumps(loaded);
+  spreadHooks(loaded);
+  for (const chain of loaded.chains) loadRules(chain, loaded, host, options);
+  return loaded;
+}
+
+/** Whether an interface name fits -i or -o; `pattern` may end in `+`. */
+export function interfaceFits(pattern: string, name: string): boolean {
+  return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
+/**
+ * Whether the kernel cannot find an IPv6 packet's protocol: it drops the packet at the first rule that asks for one
+ * (ip6_packet_match). A later fragment is such a packet if its fragment header names another extension header.
+ */
+export function isChainBroken(p: Packet): boolean {
+  if ((p.has & HAS_BROKEN_CHAIN) !== 0) return true;
+  if ((p.has & HAS_LATER_FRAGMENT) === 0) return false;
+  const next = p.protocol;
+  return (
+    next === IPPROTO_HOPOPTS ||
+    next === IPPROTO_ROUTING ||
+    next === IPPROTO_FRAGMENT ||
+    next === IPPROTO_AH ||
+    next === IPPROTO_DSTOPTS
+  );
+}
+
+/** No base match, no extension match. */
+export function isUnconditional(rule: Rule): boolean {
+  return (
+    rule.source === null &&
+    rule.destination === null &&
+    rule.inInterface === null &&
+    rule.outInterface === null &&
+    rule.protocol === null &&
+    rule.fragment === null &&
+    rule.matches.length === 0
+  );
+}
+
+/** Whether nothing behind this rule is ever reached; the kernel does not look further either when it searches for loops. */
+function endsChain(rule: Rule): boolean {
+  return rule.target?.kind === 'verdict' && isUnconditional(rule);
+}
+
+function checkJumps(table: LoadedTable): void {
+  for (const { chain } of table.chains) {
+    for (const { target, position } of chain.rules) {
+      if (target?.kind !== 'jump' && target?.kind !== 'goto') continue;
+      const to = table.byName.get(target.chain);
+      if (to === undefined) throw new RuleError(`chain "${target.chain}" does not exist`, position, 2);
+      if (to.hook >= 0)
+        throw new RuleError(`"${target.chain}" is a built-in chain: no rule can jump to it`, position, 1);
+    }
+  }
+}
+
+/**
+ * Follows the jumps from every built-in chain, as the kernel's mark_source_chains does: finds loops, and for each chain the hooks
+ * from which it is reached and how deep the jumps nest. Chains that no hook reaches are not looked at.
+ */
+function spreadHooks(table: LoadedTable): void {
+  const OPEN = 1;
+  const DONE = 2;
+  const colour = new Map<LoadedChain, number>();
+  const finished: LoadedChain[] = [];
+  for (const root of table.chains) {
+    if (root.hook < 0) continue;
+    root.hooks = 1 << root.hook;
+    colour.set(root, OPEN);
+    const path = [{ chain: root, next: 0 }];
+    while (path.length > 0) {
+      const top = path[path.length - 1]!;
+      const rule = top.chain.chain.rules[top.next];
+      if (rule === undefined || (top.next > 0 && endsChain(top.chain.chain.rules[top.next - 1]!))) {
+        colour.set(top.chain, DONE);
+        finished.push(top.chain);
+        path.pop();
+        continue;
+      }
+      top.next++;
+      const to = jumpOf(rule, table);
+      if (to === null) continue;
+      if (colour.get(to) === OPEN) throw new RuleError('Too many levels of symbolic links', rule.position, 1);
+      if (colour.get(to) === DONE) continue;
+      colour.set(to, OPEN);
+      path.push({ chain: to, next: 0 });
+    }
+  }
+  // A chain finishes after all that it jumps to: forwards for depths, backwards for hooks.
+  for (const chain of finished) {
+    for (const rule of reachableRules(chain.chain)) {
+      const to = jumpOf(rule, table);
+      if (to !== null) chain.depth = Math.max(chain.depth, to.depth + (rule.target?.kind === 'jump' ? 1 : 0));
+    }
+  }
+  for (const chain of finished.reverse()) {
+    for (const rule of reachableRules(chain.chain)) {
+      const to = jumpOf(rule, table);
+      if (to !== null) to.hooks |= chain.hooks;
+    }
+  }
+}
+
+function jumpOf(rule: Rule, table: LoadedTable): LoadedChain | null {
+  const target = rule.target;
+  return target?.kind === 'jump' || target?.kind === 'goto' ? table.byName.get(target.chain)! : null;
+}
+
+function reachableRules(chain: Chain): Rule[] {
+  const last = chain.rules.findIndex(endsChain);
+  return last < 0 ? chain.rules : chain.rules.slice(0, last + 1);
+}
+
+function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, options: LoadOptions): void {
+  const reachable = reachableRules(chain.chain).length;
+  for (const [index, rule] of chain.chain.rules.entries()) {
+    const context = loadContext(rule, index < reachable ? chain.hooks : 0, chain, table, host);
+    const lack = whatIsLacking(rule, table);
+    if (lack === null) {
+      const matches = rule.matches.map((m) => m.extension.load!(m.spec, context));
+      const t = rule.target;
+      const target = t?.kind === 'extension' ? t.extension.load!(t.spec, context) : null;
+      chain.rules.push({ rule, number: index + 1, matches, target });
+    } else if (options.lenient === true) {
+      options.warn?.(`rule skipped: ${lack}`, rule.position);
+    } else {
+      throw new RuleError(lack, rule.position, 1);
+    }
+  }
+}
+
+/** Why a rule cannot be evaluated; null if it can. */
+function whatIsLacking(rule: Rule, table: LoadedTable): string | null {
+  for (const { extension } of rule.matches) {
+    const lack = lacking('match', extension, table);
+    if (lack !== null) return lack;
+    if (extension.load === undefined) return `match "${extension.name}" is not supported`;
+  }
+  if (rule.target?.kind !== 'extension') return null;
+  const { extension } = rule.target;
+  if (extension.tables !== undefined && !extension.tables.includes(table.name)) {
+    const tables = extension.tables.join(', ');
+    throw new RuleError(`target "${extension.name}" may stand in table ${tables} only`, rule.position, 1);
+  }
+  if (extension.load === undefined) return `target "${extension.name}" is not supported`;
+  return lacking('target', extension, table);
+}
+
+function lacking(kind: string, extension: Extension, table: LoadedTable): string | null {
+  if (extension.families.includes(table.family)) return null;
+  return `${kind} "${extension.name}" does not exist for IPv${table.family === 2 ? 4 : 6}`;
+}
+
+function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: LoadedTable, host: EngineHost): LoadContext {
+  return {
+    family: table.family,
+    table: table.name,
+    chain: chain.chain.name,
+    hooks,
+    tracker: host.tracker,
+    interfaces: host.interfaces,
+    interfaceIndex: (name) => host.interfaces.find((i) => i?.name === name)?.index ?? 0,
+    shared<T>(key: string, make: () => T): T {
+      if (!host.shared.has(key)) host.shared.set(key, make());
+      return host.shared.get(key) as T;
+    },
+    template: (t) => templateNumber(t, host.templates),
+    fail(message, status = 1): never {
+      throw new RuleError(message, rule.position, status);
+    },
+  };
+}
+
+/** Equal templates share a number, so that reloading the same rules adds none. */
+function templateNumber(t: CtTemplate, templates: (CtTemplate | null)[]): number {
+  const text = JSON.stringify(t);
+  for (let n = 1; n < templates.length; n++) {
+    if (JSON.stringify(templates[n]) === text) return n;
+  }
+  if (templates.length === 0) templates.push(null);
+  templates.push({ ...t });
+  return templates.length - 1;
+}
