@@ -1,0 +1,239 @@
+/**
+ * The simulated host as plain data (`HostConfig`, the names of the YAML that --host takes) and its checked, compiled form.
+ *
+ * Compiling is cold and may throw `HostConfigError`; what comes out cannot make the packet path fail.
+ */
+import type { HostInterface } from '../rules/context.js';
+import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
+import { AF_INET6 } from '../wire/packet.js';
+import { NeighbourTable } from './neighbours.js';
+import type { AddressEntry, RouteEntry } from './routing.js';
+import { ROUTE_TYPES, Routing } from './routing.js';
+
+export interface InterfaceConfig {
+  name: string;
+  /** `02:00:00:00:01:01`; made from the index where absent. */
+  mac?: string;
+  /** `10.1.0.1/24`, `fd00:1::1/64`; the first of a subnet is its primary address. */
+  addresses?: string[];
+  /** Number of the interface group; 0 where absent. */
+  group?: number;
+  /** Bytes of an IP packet; 1500 where absent, 65536 on lo. */
+  mtu?: number;
+}
+
+export interface RouteConfig {
+  /** `default` (IPv4, or the family of `via`), `::/0`, a prefix, an address. */
+  to: string;
+  via?: string;
+  /** Needed for unicast routes. */
+  dev?: string;
+  /** unicast where absent. */
+  type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  metric?: number;
+  /** Source address for packets that the host makes. */
+  src?: string;
+}
+
+export interface NeighbourConfig {
+  address: string;
+  mac: string;
+  dev: string;
+}
+
+/** A set for -m set, as ipset(8) would hold it. */
+export interface SetConfig {
+  type: string;
+  entries: string[];
+}
+
+/** A host as plain data. Everything may be left out. */
+export interface HostConfig {
+  interfaces?: InterfaceConfig[];
+  routes?: RouteConfig[];
+  neighbours?: NeighbourConfig[];
+  sysctl?: Record<string, number | string>;
+  modules?: string[];
+  sets?: Record<string, SetConfig>;
+}
+
+/** A host description that cannot be taken; `path` names the place: `interfaces[1].addresses[0]`. */
+export class HostConfigError extends Error {
+  readonly path: string;
+  constructor(path: string, message: string) {
+    super(`${path}: ${message}`);
+    this.name = 'HostConfigError';
+    this.path = path;
+  }
+}
+
+/** The compiled host. */
+export interface HostNetwork {
+  /** By index; 0 is null, 1 is lo. */
+  interfaces: (HostInterface | null)[];
+  /** Index of each name. */
+  interfaceIndex: Map<string, number>;
+  routing: Routing;
+  neighbours: NeighbourTable;
+  sysctl: Sysctls;
+  modules: ReadonlySet<string>;
+  sets: ReadonlyMap<string, SetConfig>;
+}
+
+/** Values by dotted name; what is not named has the default that the reader gives. */
+export class Sysctls {
+  readonly values = new Map<string, string>();
+
+  constructor(values: Record<string, number | string> = {}) {
+    for (const name of Object.keys(values)) this.set(name, values[name] as number | string);
+  }
+
+  /** Sets `net.ipv4.ip_forward` (or with slashes); the old name of the forwarding switch is kept in step as the kernel does. */
+  set(name: string, value: number | string): void {
+    const dotted = name.includes('/') ? name.replaceAll('.', '\0').replaceAll('/', '.').replaceAll('\0', '/') : name;
+    const text = String(value).trim();
+    this.values.set(dotted, text);
+    if (dotted === 'net.ipv4.ip_forward') this.values.set('net.ipv4.conf.all.forwarding', text);
+    if (dotted === 'net.ipv4.conf.all.forwarding') this.values.set('net.ipv4.ip_forward', text);
+  }
+
+  text(name: string, fallback: string): string {
+    return this.values.get(name) ?? fallback;
+  }
+
+  /** The first whole number in the value; `fallback` where it is not set or none. */
+  number(name: string, fallback: number): number {
+    const text = this.values.get(name);
+    if (text === undefined) return fallback;
+    const n = Number.parseInt(text, 10);
+    return Number.isNaN(n) ? fallback : n;
+  }
+}
+
+const LO_ADDRESSES = ['127.0.0.1/8', '::1/128'];
+const LO_MTU = 65536;
+const DEFAULT_MTU = 1500;
+
+/** Checks and compiles a host; throws HostConfigError with the place of the first thing that is wrong. */
+export function compileHost(config: HostConfig): HostNetwork {
+  const sysctl = new Sysctls(config.sysctl ?? {});
+  const interfaces: (HostInterface | null)[] = [null];
+  const interfaceIndex = new Map<string, number>();
+  const addresses: AddressEntry[] = [];
+  const list = config.interfaces ?? [];
+  compileInterface(
+    list.find((i) => i.name === 'lo') ?? { name: 'lo' },
+    'interfaces.lo',
+    interfaces,
+    interfaceIndex,
+    addresses,
+  );
+  list.forEach((item, n) => {
+    if (item.name === 'lo') return;
+    compileInterface(item, `interfaces[${n}]`, interfaces, interfaceIndex, addresses);
+  });
+  const routes = (config.routes ?? []).map((item, n) => compileRoute(item, `routes[${n}]`, interfaceIndex));
+  const neighbours = new NeighbourTable();
+  (config.neighbours ?? []).forEach((item, n) => {
+    compileNeighbour(item, `neighbours[${n}]`, interfaceIndex, neighbours);
+  });
+  return {
+    interfaces,
+    interfaceIndex,
+    routing: new Routing(interfaces, addresses, routes, sysctl),
+    neighbours,
+    sysctl,
+    modules: new Set(config.modules ?? []),
+    sets: new Map(Object.entries(config.sets ?? {})),
+  };
+}
+
+function compileInterface(
+  item: InterfaceConfig,
+  path: string,
+  interfaces: (HostInterface | null)[],
+  interfaceIndex: Map<string, number>,
+  addresses: AddressEntry[],
+): void {
+  const { name } = item;
+  if (typeof name !== 'string' || name === '' || name.length > 15 || /[\s/]/.test(name)) {
+    throw new HostConfigError(`${path}.name`, `expected an interface name of 1 to 15 characters, got ${quote(name)}`);
+  }
+  if (interfaceIndex.has(name)) throw new HostConfigError(`${path}.name`, `${name} is there twice`);
+  const index = interfaces.length;
+  const loopback = name === 'lo';
+  const mtu = item.mtu ?? (loopback ? LO_MTU : DEFAULT_MTU);
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65536) {
+    throw new HostConfigError(`${path}.mtu`, `expected 68 to 65536 bytes, got ${quote(mtu)}`);
+  }
+  const group = item.group ?? 0;
+  if (!Number.isInteger(group) || group < 0)
+    throw new HostConfigError(`${path}.group`, `expected a number, got ${quote(group)}`);
+  const mac = loopback ? new Uint8Array(6) : item.mac === undefined ? madeMac(index) : parseMac(String(item.mac));
+  if (mac === null) throw new HostConfigError(`${path}.mac`, `expected a MAC address, got ${quote(item.mac)}`);
+  interfaces.push({ index, name, mac, group, mtu, loopback });
+  interfaceIndex.set(name, index);
+  const texts = item.addresses ?? (loopback ? LO_ADDRESSES : []);
+  texts.forEach((text, n) => {
+    const prefix = parsePrefix(String(text));
+    if (prefix === null)
+      throw new HostConfigError(`${path}.addresses[${n}]`, `expected ADDRESS/LENGTH, got ${quote(text)}`);
+    addresses.push({ ...prefix, dev: index });
+  });
+}
+
+/** A locally administered address for an interface that has none in the configuration. */
+function madeMac(index: number): Uint8Array {
+  return Uint8Array.of(2, 0, 0, 0, (index >> 8) & 255, index & 255);
+}
+
+function compileRoute(item: RouteConfig, path: string, interfaceIndex: Map<string, number>): RouteEntry {
+  const type = item.type ?? 'unicast';
+  const kind = ROUTE_TYPES.get(type);
+  if (kind === undefined) {
+    throw new HostConfigError(`${path}.type`, `expected ${[...ROUTE_TYPES.keys()].join(', ')}, got ${quote(type)}`);
+  }
+  const via = new Int32Array(ADDRESS_WORDS);
+  const viaFamily = item.via === undefined ? 0 : parseAddress(String(item.via), via);
+  if (item.via !== undefined && viaFamily === 0) {
+    throw new HostConfigError(`${path}.via`, `expected an address, got ${quote(item.via)}`);
+  }
+  const isDefault = item.to === 'default';
+  const to = parsePrefix(isDefault ? (viaFamily === AF_INET6 ? '::/0' : '0.0.0.0/0') : String(item.to));
+  if (to === null) throw new HostConfigError(`${path}.to`, `expected default or a prefix, got ${quote(item.to)}`);
+  if (viaFamily !== 0 && viaFamily !== to.family) {
+    throw new HostConfigError(`${path}.via`, `is not of the family of ${quote(item.to)}`);
+  }
+  const dev = item.dev === undefined ? 0 : interfaceIndex.get(item.dev);
+  if (dev === undefined) throw new HostConfigError(`${path}.dev`, `there is no interface ${quote(item.dev)}`);
+  if (dev === 0 && type === 'unicast') throw new HostConfigError(`${path}.dev`, 'is missing');
+  const src = new Int32Array(ADDRESS_WORDS);
+  const hasSource = item.src !== undefined;
+  if (hasSource && parseAddress(String(item.src), src) !== to.family) {
+    throw new HostConfigError(`${path}.src`, `expected an address of the route's family, got ${quote(item.src)}`);
+  }
+  const metric = item.metric ?? (to.family === AF_INET6 ? 1024 : 0);
+  if (!Number.isInteger(metric) || metric < 0)
+    throw new HostConfigError(`${path}.metric`, `expected a number, got ${quote(metric)}`);
+  return { ...to, type: kind, dev, via: viaFamily === 0 ? null : via, metric, src: hasSource ? src : null };
+}
+
+function compileNeighbour(
+  item: NeighbourConfig,
+  path: string,
+  interfaceIndex: Map<string, number>,
+  neighbours: NeighbourTable,
+): void {
+  const words = new Int32Array(ADDRESS_WORDS);
+  const family = parseAddress(String(item.address), words);
+  if (family === 0) throw new HostConfigError(`${path}.address`, `expected an address, got ${quote(item.address)}`);
+  const mac = parseMac(String(item.mac));
+  if (mac === null) throw new HostConfigError(`${path}.mac`, `expected a MAC address, got ${quote(item.mac)}`);
+  const dev = interfaceIndex.get(item.dev);
+  if (dev === undefined) throw new HostConfigError(`${path}.dev`, `there is no interface ${quote(item.dev)}`);
+  neighbours.set(family, words, dev, mac);
+}
+
+function quote(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing';
+}
