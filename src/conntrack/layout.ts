@@ -13,9 +13,10 @@
  *    8 deadline, ms of the table's clock, Int32     28 last_end
  *      (before confirmation: the timeout, ms)       29 last_win | retrans << 16 | last_index << 24 | last_dir << 31
  *    9 status: IPS_ bits, private bits from 24 on   30 wheel: next slot + 1
- *   10 state | last_wscale << 8 | last_flags << 16  31 wheel: previous slot + 1
+ *   10 state | last_wscale << 8 | last_flags << 12  31 wheel: previous slot + 1
+ *      | wheel position << 20
  *   11 mark
- *   12 generation: bumped when the slot is freed
+ *   12 id: serial number of the connection, 0 in a free slot
  *   13 hash of the original tuple
  *   14 hash of the reply tuple
  *   15 index into the cold store, 0 = none
@@ -39,7 +40,9 @@ export const R_DEADLINE = 8;
 export const R_STATUS = 9;
 export const R_STATE = 10;
 export const R_MARK = 11;
-export const R_GENERATION = 12;
+export const R_ID = 12;
+/** The same word, read as a generation: a kept (slot, generation) pair is stale once it differs. */
+export const R_GENERATION = R_ID;
 export const R_HASH_ORIG = 13;
 export const R_HASH_REPLY = 14;
 export const R_COLD = 15;
@@ -82,6 +85,16 @@ export const IPS_HW_OFFLOAD = 1 << 15;
 export const F_COUNTERS = 1 << 24; //   has packet and byte counters
 export const F_TIMESTAMP = 1 << 25; //  has start and stop times
 export const F_SECOND_INDEX = 1 << 26; // the reply tuple has an index entry of its own
+export const F_EVENTS = 1 << 27; //     somebody listened when it was made: its events are kept and delivered
+/** The bits of R_STATUS that are IPS_ bits. */
+export const STATUS_MASK = 0xffff;
+
+/** R_STATE: the protocol state. */
+export const STATE_MASK = 0xff;
+/** R_STATE: wheel position, 12 bits. */
+export const WHEEL_SHIFT = 20;
+/** R_STATE without the wheel position. */
+export const STATE_WITHOUT_WHEEL = (1 << WHEEL_SHIFT) - 1;
 
 /** include/uapi/linux/netfilter/nf_conntrack_tcp.h: enum tcp_conntrack. */
 export const TCP_CONNTRACK_NONE = 0;

@@ -1,16 +1,519 @@
-/** (interface in progress) */
-export interface ConnTable {
+/**
+ * The connection table: every tracked connection in one typed array (layout.ts), found through one open-addressing index.
+ *
+ * Terms: a *slot* is a record's number; a *ref* is slot << 1 | direction. A slot is *reserved* when a packet begins a
+ * connection, *confirmed* (put into the index and on the wheel) when that packet has passed every hook, and *freed* when the
+ * connection ends. Only confirmed connections are found.
+ *
+ * Index: pairs (hash, ref + 1), linear probing, deletion by shifting back. The hash of a tuple does not depend on the
+ * direction, so one entry finds both; only where the reply is not the plain inverse (NAT, zones by direction) does the reply
+ * tuple have an entry of its own (F_SECOND_INDEX).
+ *
+ * Timeouts: a record's deadline is checked on look-up; a wheel of one-second slots ends those that nobody looks up. A record
+ * stays where it was linked while its deadline moves away; it is linked anew when the wheel reaches it too early, or when the
+ * deadline comes before its place on the wheel.
+ *
+ * Invariants: count = slots reserved or confirmed; a confirmed record is on exactly one wheel list and in the index once or
+ * twice; a free slot has R_ID 0. Space for `capacity` records is reserved at construction and not touched until used.
+ */
+import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, type Packet, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
+import {
+  F_SECOND_INDEX,
+  R_COLD,
+  R_DEADLINE,
+  R_HASH_ORIG,
+  R_HASH_REPLY,
+  R_ID,
+  R_NEXT,
+  R_ORIG_DST,
+  R_ORIG_PORTS,
+  R_ORIG_SRC,
+  R_PREV,
+  R_PROTO,
+  R_REPLY_DST,
+  R_REPLY_PORTS,
+  R_REPLY_SRC,
+  R_STATE,
+  R_STATUS,
+  R_ZONES,
+  RECORD_SHIFT,
+  RECORD_WORDS,
+  STATE_WITHOUT_WHEEL,
+  WHEEL_SHIFT,
+} from './layout.js';
+
+const WHEEL_SLOTS = 4096;
+const WHEEL_MASK = WHEEL_SLOTS - 1;
+/** Words of IPv6 address beyond the first, of all four addresses. */
+const HIGH_WORDS = 12;
+
+/** What only few connections have; kept out of the record. */
+export class ColdRecord {
+  helper = '';
+  /** Helper of the connection that expected this one. */
+  masterHelper = '';
+  /** Timeouts in ms by state from a CT --timeout policy. */
+  timeouts: Int32Array | null = null;
+  labels: Int32Array | null = null;
+  /** IPCT_ bits that listeners hear of; -1 = all. */
+  ctmask = -1;
+
+  reset(): void {
+    this.helper = '';
+    this.masterHelper = '';
+    this.timeouts = null;
+    this.labels = null;
+    this.ctmask = -1;
+  }
+}
+
+function powerOfTwo(atLeast: number): number {
+  let n = 16;
+  while (n < atLeast) n *= 2;
+  return n;
+}
+
+export class ConnTable {
+  /** Records that fit. */
+  readonly capacity: number;
   readonly words: Int32Array;
-  /** IPv6: words 1-3 of the four addresses, 12 words a slot. */
+  /** IPv6: words 1-3 of the four addresses, 12 words a slot: original source, destination, reply source, destination. */
   readonly high: Int32Array;
-  /** 4 doubles a slot: packets and bytes of the original, then of the reply direction. Empty unless accounting was ever on. */
-  readonly counters: Float64Array;
+  /** 4 doubles a slot: packets and bytes of the original, then of the reply direction. Empty until accounting was on once. */
+  counters = new Float64Array(0);
+  /** 2 doubles a slot: start and stop, ms since the epoch. Empty until timestamps were on once. */
+  stamps = new Float64Array(0);
+  /** Events not delivered yet (IPCT_ bits); empty until somebody listened once. */
+  pending = new Uint16Array(0);
+  /** Slots in use: reserved or confirmed. */
+  count = 0;
+  /** The largest `count` so far. */
+  peak = 0;
+
+  private readonly index: Int32Array;
+  private readonly indexMask: number;
+  private readonly keySource: number;
+  private readonly keyPorts: number;
+  private readonly wheel = new Int32Array(WHEEL_SLOTS);
+  /** Second (of the table's clock) that the wheel has been turned to. */
+  private wheelSecond = 0;
+  private freeSlot = -1;
+  private freshSlot = 0;
+  private serial = 0;
+  private readonly cold: ColdRecord[] = [new ColdRecord()];
+  private readonly freeCold: number[] = [];
+
+  /**
+   * @param capacity most records ever in use at once
+   * @param seed key of the hash; the same seed gives the same order of everything
+   */
+  constructor(capacity: number, seed: number) {
+    this.capacity = capacity;
+    this.words = new Int32Array(capacity * RECORD_WORDS);
+    this.high = new Int32Array(capacity * HIGH_WORDS);
+    const entries = powerOfTwo(capacity * 2.5);
+    this.index = new Int32Array(entries * 2);
+    this.indexMask = entries - 1;
+    this.keySource = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) | 0;
+    this.keyPorts = Math.imul(this.keySource ^ 0x27d4eb2f, 0x85ebca6b) | 0;
+  }
+
+  /** Direction-independent hash of a packet's tuple in a zone. */
+  hash(tuple: Int32Array, zone: number): number {
+    const ports = tuple[T_PORTS]!;
+    const protocol = tuple[T_PROTO]!;
+    let a = tuple[T_SRC]!;
+    let b = tuple[T_DST]!;
+    if (protocol >> 8 === AF_INET6) {
+      a = fold(a, tuple[T_SRC + 1]!, tuple[T_SRC + 2]!, tuple[T_SRC + 3]!);
+      b = fold(b, tuple[T_DST + 1]!, tuple[T_DST + 2]!, tuple[T_DST + 3]!);
+    }
+    return this.mix(a, b, ports, protocol, zone);
+  }
+
+  /** The hash of one direction of a record: 0 original, 1 reply. */
+  private hashOf(slot: number, direction: number): number {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const at = base + direction * 3;
+    const protocol = w[base + R_PROTO]!;
+    const zones = w[base + R_ZONES]!;
+    let a = w[at]!;
+    let b = w[at + 1]!;
+    if (protocol >> 8 === AF_INET6) {
+      const h = this.high;
+      const high = slot * HIGH_WORDS + direction * 6;
+      a = fold(a, h[high]!, h[high + 1]!, h[high + 2]!);
+      b = fold(b, h[high + 3]!, h[high + 4]!, h[high + 5]!);
+    }
+    return this.mix(a, b, w[at + 2]!, protocol, direction === 0 ? zones & 0xffff : zones >>> 16);
+  }
+
+  private mix(a: number, b: number, ports: number, protocol: number, zone: number): number {
+    const number = protocol & 0xff;
+    let low = ports & 0xffff;
+    const high = ports >>> 16;
+    // an ICMP query and its reply differ in type: only the id counts
+    if (number === IPPROTO_ICMP || number === IPPROTO_ICMPV6) low = high;
+    let x = Math.imul(a ^ this.keySource, 0x85ebca6b);
+    x = Math.imul(x ^ (x >>> 15) ^ high ^ this.keyPorts, 0xc2b2ae35);
+    let y = Math.imul(b ^ this.keySource, 0x85ebca6b);
+    y = Math.imul(y ^ (y >>> 15) ^ low ^ this.keyPorts, 0xc2b2ae35);
+    let h = ((x ^ (x >>> 13)) + (y ^ (y >>> 13))) | 0;
+    h = Math.imul(h ^ protocol ^ (zone << 12), 0x9e3779b1);
+    return h ^ (h >>> 16);
+  }
+
+  /** Brings the index entry of a hash nearer (first of the two touches of a batch); the result is to be used. */
+  touchIndex(hash: number): number {
+    return this.index[((hash & this.indexMask) << 1) + 1]!;
+  }
+
+  /** Brings both lines of a record nearer; `entry` is what touchIndex returned. */
+  touchRecord(entry: number): number {
+    if (entry === 0) return 0;
+    const base = ((entry - 1) >> 1) << RECORD_SHIFT;
+    return this.words[base]! + this.words[base + 16]!;
+  }
+
+  /**
+   * The ref of the confirmed connection that a tuple belongs to, in the direction in which it does; -1 = none.
+   * `zoneOriginal` and `zoneReply`: the packet's zone as seen by a match in that direction. Expired ones are found, too.
+   */
+  find(tuple: Int32Array, hash: number, zoneOriginal: number, zoneReply: number): number {
+    const index = this.index;
+    const w = this.words;
+    const mask = this.indexMask;
+    const src = tuple[T_SRC]!;
+    const dst = tuple[T_DST]!;
+    const ports = tuple[T_PORTS]!;
+    const protocol = tuple[T_PROTO]!;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = index[(i << 1) + 1]!;
+      if (entry === 0) return -1;
+      if (index[i << 1] !== hash) continue;
+      const slot = (entry - 1) >> 1;
+      const base = slot << RECORD_SHIFT;
+      if (w[base + R_PROTO] !== protocol) continue;
+      const zones = w[base + R_ZONES]!;
+      if (
+        w[base + R_ORIG_PORTS] === ports &&
+        w[base + R_ORIG_SRC] === src &&
+        w[base + R_ORIG_DST] === dst &&
+        (zones & 0xffff) === zoneOriginal &&
+        (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 0, tuple))
+      )
+        return slot << 1;
+      if (
+        w[base + R_REPLY_PORTS] === ports &&
+        w[base + R_REPLY_SRC] === src &&
+        w[base + R_REPLY_DST] === dst &&
+        zones >>> 16 === zoneReply &&
+        (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 1, tuple))
+      )
+        return (slot << 1) | 1;
+    }
+  }
+
+  private highEqual(slot: number, direction: number, tuple: Int32Array): boolean {
+    const h = this.high;
+    const at = slot * HIGH_WORDS + direction * 6;
+    return (
+      h[at] === tuple[T_SRC + 1] &&
+      h[at + 1] === tuple[T_SRC + 2] &&
+      h[at + 2] === tuple[T_SRC + 3] &&
+      h[at + 3] === tuple[T_DST + 1] &&
+      h[at + 4] === tuple[T_DST + 2] &&
+      h[at + 5] === tuple[T_DST + 3]
+    );
+  }
+
+  /**
+   * Takes a free slot and writes a packet's tuple as the original one and `replyPorts` with the addresses swapped as the reply.
+   * Every other word is 0. Returns the slot, -1 where there is no room.
+   */
+  reserve(p: Packet, replyPorts: number, zones: number): number {
+    let slot = this.freeSlot;
+    const w = this.words;
+    if (slot >= 0) this.freeSlot = w[(slot << RECORD_SHIFT) + R_NEXT]! - 1;
+    else if (this.freshSlot < this.capacity) slot = this.freshSlot++;
+    else return -1;
+    const base = slot << RECORD_SHIFT;
+    const t = p.tuple;
+    w[base + R_ORIG_SRC] = t[T_SRC]!;
+    w[base + R_ORIG_DST] = t[T_DST]!;
+    w[base + R_ORIG_PORTS] = t[T_PORTS]!;
+    w[base + R_REPLY_SRC] = t[T_DST]!;
+    w[base + R_REPLY_DST] = t[T_SRC]!;
+    w[base + R_REPLY_PORTS] = replyPorts;
+    w[base + R_PROTO] = t[T_PROTO]!;
+    w[base + R_ZONES] = zones;
+    for (let i = R_DEADLINE; i < RECORD_WORDS; i++) w[base + i] = 0;
+    this.serial = (this.serial + 1) | 0 || 1;
+    w[base + R_ID] = this.serial;
+    if (t[T_PROTO]! >> 8 === AF_INET6) {
+      const h = this.high;
+      const at = slot * HIGH_WORDS;
+      for (let i = 0; i < 3; i++) {
+        h[at + i] = h[at + 9 + i] = t[T_SRC + 1 + i]!;
+        h[at + 3 + i] = h[at + 6 + i] = t[T_DST + 1 + i]!;
+      }
+    }
+    this.count++;
+    if (this.count > this.peak) this.peak = this.count;
+    return slot;
+  }
+
+  /** Gives a slot back that is neither in the index nor on the wheel. */
+  free(slot: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const cold = w[base + R_COLD]!;
+    if (cold !== 0) {
+      this.cold[cold]!.reset();
+      this.freeCold.push(cold);
+      w[base + R_COLD] = 0;
+    }
+    w[base + R_ID] = 0;
+    w[base + R_STATUS] = 0;
+    w[base + R_NEXT] = this.freeSlot + 1;
+    this.freeSlot = slot;
+    this.count--;
+  }
+
+  /** Puts a reserved slot into the index. Its tuples and zones must not change while it is there. */
+  insert(slot: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const h0 = this.hashOf(slot, 0);
+    const h1 = this.hashOf(slot, 1);
+    w[base + R_HASH_ORIG] = h0;
+    w[base + R_HASH_REPLY] = h1;
+    this.insertEntry(h0, slot << 1);
+    if (h0 !== h1) {
+      w[base + R_STATUS] = w[base + R_STATUS]! | F_SECOND_INDEX;
+      this.insertEntry(h1, (slot << 1) | 1);
+    }
+  }
+
+  /** Takes a slot out of the index. */
+  remove(slot: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    this.removeEntry(w[base + R_HASH_ORIG]!, slot << 1);
+    if ((w[base + R_STATUS]! & F_SECOND_INDEX) !== 0) this.removeEntry(w[base + R_HASH_REPLY]!, (slot << 1) | 1);
+  }
+
+  private insertEntry(hash: number, ref: number): void {
+    const index = this.index;
+    const mask = this.indexMask;
+    let i = hash & mask;
+    while (index[(i << 1) + 1] !== 0) i = (i + 1) & mask;
+    index[i << 1] = hash;
+    index[(i << 1) + 1] = ref + 1;
+  }
+
+  private removeEntry(hash: number, ref: number): void {
+    const index = this.index;
+    const mask = this.indexMask;
+    let hole = hash & mask;
+    while (index[(hole << 1) + 1] !== ref + 1) hole = (hole + 1) & mask;
+    for (let i = (hole + 1) & mask; index[(i << 1) + 1] !== 0; i = (i + 1) & mask) {
+      // an entry may move back into the hole unless its home lies behind it
+      const home = index[i << 1]! & mask;
+      if (((i - home) & mask) < ((i - hole) & mask)) continue;
+      index[hole << 1] = index[i << 1]!;
+      index[(hole << 1) + 1] = index[(i << 1) + 1]!;
+      hole = i;
+    }
+    index[(hole << 1) + 1] = 0;
+  }
+
+  /**
+   * Whether a reserved slot's tuples are free: no confirmed connection has its original tuple in the original direction or
+   * its reply tuple in the reply direction, or either the other way round (nf_conntrack_core.c, __nf_conntrack_confirm).
+   */
+  clashes(slot: number, scratch: Int32Array): boolean {
+    for (let direction = 0; direction < 2; direction++) {
+      this.readTuple(slot, direction, scratch);
+      const zones = this.words[(slot << RECORD_SHIFT) + R_ZONES]!;
+      const zone = direction === 0 ? zones & 0xffff : zones >>> 16;
+      if (this.find(scratch, this.hash(scratch, zone), zone, zone) >= 0) return true;
+    }
+    return false;
+  }
+
+  /** Writes one direction's tuple of a record in Packet.tuple form. */
+  readTuple(slot: number, direction: number, out: Int32Array): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const at = base + direction * 3;
+    out[T_SRC] = w[at]!;
+    out[T_DST] = w[at + 1]!;
+    out[T_PORTS] = w[at + 2]!;
+    out[T_PROTO] = w[base + R_PROTO]!;
+    const six = w[base + R_PROTO]! >> 8 === AF_INET6;
+    const high = slot * HIGH_WORDS + direction * 6;
+    for (let i = 0; i < 3; i++) {
+      out[T_SRC + 1 + i] = six ? this.high[high + i]! : 0;
+      out[T_DST + 1 + i] = six ? this.high[high + 3 + i]! : 0;
+    }
+  }
+
+  /**
+   * Confirmed slots whose home in the index lies in the eighths of the table around a hash, as the kernel looks at 8 buckets
+   * for early drop; calls back nothing: returns the next one after `from` (-1 to begin), -1 = no more.
+   */
+  nearby(hash: number, span: number, from: number): number {
+    const index = this.index;
+    const mask = this.indexMask;
+    for (let k = from + 1; k < span; k++) {
+      if (index[((((hash & mask) + k) & mask) << 1) + 1] !== 0) return k;
+    }
+    return -1;
+  }
+
+  /** The slot of the index entry `k` places after a hash's home. */
+  slotNear(hash: number, k: number): number {
+    return (this.index[((((hash & this.indexMask) + k) & this.indexMask) << 1) + 1]! - 1) >> 1;
+  }
+
+  /** Index places that correspond to one of `buckets` hash buckets, at least 1. */
+  placesPerBucket(buckets: number): number {
+    return Math.max(1, Math.round((this.indexMask + 1) / Math.max(1, buckets)));
+  }
+
+  /** Links a record into the wheel for `timeoutMs` from now; the record is on no list. */
+  link(slot: number, timeoutMs: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    // whole seconds up, and one more because a part of the current second is over; timeouts beyond the wheel come round again
+    const seconds = Math.min(((timeoutMs / 1000) | 0) + 1, WHEEL_MASK);
+    const position = (this.wheelSecond + seconds) & WHEEL_MASK;
+    const next = this.wheel[position]!;
+    w[base + R_NEXT] = next;
+    w[base + R_PREV] = 0;
+    if (next !== 0) w[((next - 1) << RECORD_SHIFT) + R_PREV] = slot + 1;
+    this.wheel[position] = slot + 1;
+    w[base + R_STATE] = (w[base + R_STATE]! & STATE_WITHOUT_WHEEL) | (position << WHEEL_SHIFT);
+  }
+
+  /** Takes a record off its wheel list. */
+  unlink(slot: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const next = w[base + R_NEXT]!;
+    const previous = w[base + R_PREV]!;
+    if (previous !== 0) w[((previous - 1) << RECORD_SHIFT) + R_NEXT] = next;
+    else this.wheel[w[base + R_STATE]! >>> WHEEL_SHIFT] = next;
+    if (next !== 0) w[((next - 1) << RECORD_SHIFT) + R_PREV] = previous;
+  }
+
+  /** Sets the deadline of a confirmed record and links it anew if its place on the wheel would come too late. */
+  setDeadline(slot: number, nowMs: number, timeoutMs: number): void {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    w[base + R_DEADLINE] = (nowMs + timeoutMs) | 0;
+    const firesIn = ((w[base + R_STATE]! >>> WHEEL_SHIFT) - this.wheelSecond) & WHEEL_MASK;
+    if (((timeoutMs / 1000) | 0) + 1 < firesIn) {
+      this.unlink(slot);
+      this.link(slot, timeoutMs);
+    }
+  }
+
+  /**
+   * Turns the wheel one second on if `second` has not been reached yet, and returns the first slot of the list that came up
+   * (+ 1, taken off the wheel as a whole, chained by R_NEXT); 0 = empty; -1 = nothing to turn.
+   */
+  turn(second: number): number {
+    if (this.wheelSecond >= second) return -1;
+    // after a gap longer than the wheel once around is enough
+    if (second - this.wheelSecond > WHEEL_SLOTS) this.wheelSecond = second - WHEEL_SLOTS;
+    this.wheelSecond++;
+    const position = this.wheelSecond & WHEEL_MASK;
+    const first = this.wheel[position]!;
+    this.wheel[position] = 0;
+    return first;
+  }
+
+  /** Puts the rest of a list that `turn` took off back on the wheel, to come up with the next second. */
+  putBack(first: number): void {
+    const w = this.words;
+    for (let slot = first - 1; slot >= 0; ) {
+      const next = w[(slot << RECORD_SHIFT) + R_NEXT]! - 1;
+      this.link(slot, 0);
+      slot = next;
+    }
+  }
+
+  /** Sets the wheel's clock; only while the table is empty. */
+  startClock(second: number): void {
+    this.wheelSecond = second;
+  }
+
+  /** The cold record of a slot, made if it has none. */
+  coldFor(slot: number): ColdRecord {
+    const base = slot << RECORD_SHIFT;
+    let at = this.words[base + R_COLD]!;
+    if (at === 0) {
+      at = this.freeCold.pop() ?? this.cold.push(new ColdRecord()) - 1;
+      this.words[base + R_COLD] = at;
+    }
+    return this.cold[at]!;
+  }
+
+  /** The cold record of a slot to read; a shared empty one where it has none. */
+  coldOf(slot: number): ColdRecord {
+    return this.cold[this.words[(slot << RECORD_SHIFT) + R_COLD]!]!;
+  }
+
   /** The helper's name, '' = none. */
-  helperName(slot: number): string;
-  /** Name of the master's helper where the connection was expected, '' = none. */
-  masterHelperName(slot: number): string;
-  /** 128-bit connection labels: 4 words, or null where the connection has none. */
-  labels(slot: number): Int32Array | null;
-  /** Number of connections whose tuples satisfy a key; used by connlimit. Calls back for each live connection. */
-  isAlive(slot: number, generation: number): boolean;
+  helperName(slot: number): string {
+    return this.coldOf(slot).helper;
+  }
+
+  /** Name of the helper of the connection that expected this one, '' = none. */
+  masterHelperName(slot: number): string {
+    return this.coldOf(slot).masterHelper;
+  }
+
+  /** 128 bits of labels in 4 words, null = none. */
+  labels(slot: number): Int32Array | null {
+    return this.coldOf(slot).labels;
+  }
+
+  /** Whether a kept (slot, generation) pair still names the same connection. */
+  isAlive(slot: number, generation: number): boolean {
+    return generation !== 0 && this.words[(slot << RECORD_SHIFT) + R_ID] === generation;
+  }
+
+  /** The next slot in use from `from` on (reserved ones too), -1 = none: for listing. */
+  nextInUse(from: number): number {
+    for (let slot = from; slot < this.freshSlot; slot++) {
+      if (this.words[(slot << RECORD_SHIFT) + R_ID] !== 0) return slot;
+    }
+    return -1;
+  }
+
+  /** Makes room for packet and byte counters. */
+  needCounters(): void {
+    if (this.counters.length === 0) this.counters = new Float64Array(this.capacity * 4);
+  }
+
+  /** Makes room for start and stop times. */
+  needStamps(): void {
+    if (this.stamps.length === 0) this.stamps = new Float64Array(this.capacity * 2);
+  }
+
+  /** Makes room for events that wait for the end of their packet. */
+  needPending(): void {
+    if (this.pending.length === 0) this.pending = new Uint16Array(this.capacity);
+  }
+}
+
+function fold(a: number, b: number, c: number, d: number): number {
+  let h = Math.imul(a ^ 0x2545f491, 0x85ebca6b) ^ b;
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ c;
+  h = Math.imul(h ^ (h >>> 13), 0x9e3779b1) ^ d;
+  return h ^ (h >>> 16);
 }
