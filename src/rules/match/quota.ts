@@ -1,0 +1,54 @@
+/** -m quota: matches until a number of bytes has passed. */
+import type { MatchExtension } from '../extension.js';
+import { not } from '../values.js';
+
+const MAX = 18446744073709551615n;
+const HIGH = 4294967296;
+
+export interface QuotaSpec {
+  /** Bytes, 64 bits unsigned, in decimal. */
+  quota: string;
+  invert: boolean;
+}
+
+/**
+ * Spec of -m quota. The quota that is left belongs to the loaded rule: loading the table again fills it up, and saving prints
+ * the quota that was given. Behaviour: net/netfilter/xt_quota.c quota_mt.
+ */
+export const quota: MatchExtension<QuotaSpec> = {
+  name: 'quota',
+  families: [2, 10],
+  options: [{ name: 'quota', args: 1, invert: true, required: true }],
+  init: () => ({ quota: '0', invert: false }),
+  option(spec, option, value, invert, c) {
+    const m = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(value);
+    const digits = m === null ? '' : (m[1] as string);
+    const number = m === null ? MAX + 1n : BigInt(/^0[0-7]+$/.test(digits) ? '0o' + digits.slice(1) : digits);
+    if (number > MAX) c.fail(`quota: bad value for option "--${option}", or out of range (0-${MAX}).`, value);
+    spec.quota = number.toString();
+    spec.invert = invert;
+  },
+  save: (spec) => `${not(spec.invert)}--quota ${spec.quota}`,
+  load(spec) {
+    const invert = spec.invert;
+    // High and low 32 bits of what is left: doubles alone would round above 2^53.
+    const left = new Float64Array(2);
+    left[0] = Number(BigInt(spec.quota) >> 32n);
+    left[1] = Number(BigInt(spec.quota) & 0xffffffffn);
+    return (p) => {
+      const rest = (left[1] as number) - p.l3Len;
+      if (rest >= 0) {
+        left[1] = rest;
+        return !invert;
+      }
+      if ((left[0] as number) > 0) {
+        left[0] = (left[0] as number) - 1;
+        left[1] = rest + HIGH;
+        return !invert;
+      }
+      // Too little is left for this packet: smaller ones do not pass from now on either.
+      left[1] = 0;
+      return invert;
+    };
+  },
+};
