@@ -58,6 +58,11 @@ describe('what stands before the packet', () => {
     expect(formatLog(packetOf(UDP), '', LOG_MACDECODE, 'tun0', '')).toBe(`IN=tun0 OUT= MAC= ${rest}`);
   });
 
+  it('zeros on loopback, never in words', () => {
+    const zeros = 'MAC=00:00:00:00:00:00:00:00:00:00:00:00:08:00';
+    expect(formatLog(packetOf(UDP), 'p: ', LOG_MACDECODE, 'lo', '')).toBe(`p: IN=lo OUT= ${zeros} ${rest}`);
+  });
+
   it('no VLAN tag', () => {
     expect(formatLog(frameOf(UDP, '810000070800'), '', 0, 'eth0.7', '')).toContain(':01:02:08:00 SRC=');
   });

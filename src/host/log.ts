@@ -117,7 +117,7 @@ class Line {
 }
 
 function macText(p: Packet, flags: number, inName: string, given: Uint8Array | undefined): string {
-  const mac = given ?? macHeader(p);
+  const mac = given ?? macHeader(p, inName);
   if (mac.length === 14 && (flags & LOG_MACDECODE) !== 0 && inName !== 'lo') {
     const type = hexBytes(mac.subarray(12)).join('');
     return `MACSRC=${hexBytes(mac.subarray(6, 12)).join(':')} MACDST=${hexBytes(mac.subarray(0, 6)).join(':')} MACPROTO=${type} `;
@@ -125,9 +125,12 @@ function macText(p: Packet, flags: number, inName: string, given: Uint8Array | u
   return `MAC=${hexBytes(mac).join(':')} `;
 }
 
-/** Addresses and type; a VLAN tag between them is gone when the kernel prints it. */
-function macHeader(p: Packet): Uint8Array {
-  if (p.macOff < 0 || p.l3Off - p.macOff < 14) return new Uint8Array(0);
+/** Addresses and type; a VLAN tag between them is gone when the kernel prints it. Loopback has a header of zeros. */
+function macHeader(p: Packet, inName: string): Uint8Array {
+  if (p.macOff < 0 || p.l3Off - p.macOff < 14) {
+    if (inName !== 'lo') return new Uint8Array(0);
+    return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...(p.family === AF_INET6 ? [0x86, 0xdd] : [0x08, 0]));
+  }
   const mac = p.bytes.slice(p.macOff, p.macOff + 14);
   mac.set(p.bytes.subarray(p.l3Off - 2, p.l3Off), 12);
   return mac;
