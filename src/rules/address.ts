@@ -4,7 +4,7 @@
 import { ADDRESS_WORDS, formatAddress, parseAddress } from '../wire/address.js';
 import { AF_INET } from '../wire/packet.js';
 import type { Family } from './model.js';
-import { type Scan, readUint, scanUint } from './values.js';
+import { readUint, type Scan, scanUint } from './values.js';
 
 /**
  * Reads a host's address into four words: IPv4 in every form that inet_aton takes (`10.1` is 10.1.0.0 first, as iptables has it;

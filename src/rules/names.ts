@@ -56,7 +56,7 @@ const SERVICES =
   'omniorb 8088/tcp;clc-build-daemon 8990/tcp;xinetd 9098/tcp;git 9418/tcp;zope 9673/tcp;webmin 10000/tcp;' +
   'kamanda 10081/tcp;amandaidx 10082/tcp;amidxtape 10083/tcp;sgi-cmsd 17001/udp;sgi-crsd 17002/udp;' +
   'sgi-gcd 17003/udp;sgi-cad 17004/tcp;binkp 24554/tcp;asp 27374;csync2 30865/tcp;dircproxy 57000/tcp;' +
-  'tfido 60177/tcp;fido 60179/tcp;';
+  'tfido 60177/tcp;fido 60179/tcp';
 
 /** `name number`; a number's first name is the one that is printed. */
 const PROTOCOLS =

@@ -56,7 +56,14 @@ export function readUint(text: string, min: number, max: number): number {
 }
 
 /** A number option (XTTYPE_UINT8 ... UINT64). `name` is the extension's. */
-export function uintOption(name: string, option: string, value: string, min: number, max: number, c: OptionContext): number {
+export function uintOption(
+  name: string,
+  option: string,
+  value: string,
+  min: number,
+  max: number,
+  c: OptionContext,
+): number {
   const n = readUint(value, min, max);
   if (n < 0) c.fail(`${name}: bad value for option "--${option}", or out of range (${min}-${max}).`, value);
   return n;

@@ -1,0 +1,62 @@
+/**
+ * What the icmp and icmp6 matches share: reading and printing `type[/code]`, and the test (xt_tcpudp.c, type_code_in_range).
+ */
+import type { MatchFunction, OptionContext } from '../extension.js';
+import { not, type Scan, scanUint } from '../values.js';
+import { headerOff } from './ports.js';
+
+/** A type and a range of codes. */
+export interface IcmpSpec {
+  type: number;
+  codeFrom: number;
+  codeTo: number;
+  invert: boolean;
+}
+
+/** A name of iptables-extensions(8); codes from and to, 0-255 = any. */
+export type IcmpName = readonly [name: string, type: number, codeFrom: number, codeTo: number];
+
+const ICMP_HEADER = 8;
+
+/** Reads a name (or the unambiguous beginning of one) or `type[/code]`. `label`: ICMP or ICMPv6, for messages. */
+export function readIcmpType(value: string, label: string, names: readonly IcmpName[], c: OptionContext): IcmpSpec {
+  const wanted = value.toLowerCase();
+  let found: IcmpName | null = null;
+  for (const entry of names) {
+    if (!entry[0].toLowerCase().startsWith(wanted)) continue;
+    if (found !== null) c.fail(`Ambiguous ${label} type \`${value}': \`${found[0]}' or \`${entry[0]}'?`, value);
+    found = entry;
+  }
+  if (found !== null) return { type: found[1], codeFrom: found[2], codeTo: found[3], invert: false };
+
+  const scan: Scan = { value: -1, end: 0 };
+  const slash = value.indexOf('/');
+  scanUint(value, 0, 255, scan);
+  if (scan.value < 0 || scan.end !== (slash < 0 ? value.length : slash)) {
+    c.fail(`Unknown ${label} type \`${slash < 0 ? value : value.slice(0, slash)}'`, value);
+  }
+  const type = scan.value;
+  if (slash < 0) return { type, codeFrom: 0, codeTo: 255, invert: false };
+  scanUint(value, slash + 1, 255, scan);
+  if (scan.value < 0) c.fail(`Unknown ${label} code \`${value}'`, value);
+  if (scan.end !== value.length) c.fail(`unknown character ${value.charAt(scan.end)}`, value);
+  return { type, codeFrom: scan.value, codeTo: scan.value, invert: false };
+}
+
+/** `--icmp-type 3/1`. */
+export function icmpText(option: string, spec: IcmpSpec): string {
+  const code = spec.codeFrom === 0 && spec.codeTo === 255 ? '' : `/${spec.codeFrom}`;
+  return `${not(spec.invert)}--${option} ${spec.type}${code}`;
+}
+
+/** The test; `anyType` is a type that stands for all (ICMP: 255), -1 = none. */
+export function loadIcmp(spec: IcmpSpec, anyType: number): MatchFunction {
+  const { type, codeFrom, codeTo, invert } = spec;
+  const any = type === anyType;
+  return (p, c) => {
+    const at = headerOff(p, c, ICMP_HEADER, false);
+    if (at < 0) return false;
+    const code = p.bytes[at + 1] as number;
+    return (any || ((p.bytes[at] as number) === type && code >= codeFrom && code <= codeTo)) !== invert;
+  };
+}

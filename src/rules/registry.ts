@@ -1,0 +1,117 @@
+/**
+ * Every match and target there is, one line each. Adding an extension is one new file and one line here.
+ */
+import type { Extension, MatchExtension, OptionSpec, TargetExtension } from './extension.js';
+import { comment } from './match/comment.js';
+import { connmark } from './match/connmark.js';
+import { hl } from './match/hl.js';
+import { icmp } from './match/icmp.js';
+import { icmp6 } from './match/icmp6.js';
+import { length } from './match/length.js';
+import { mark } from './match/mark.js';
+import { multiport } from './match/multiport.js';
+import { tcp } from './match/tcp.js';
+import { ttl } from './match/ttl.js';
+import { udp } from './match/udp.js';
+import type { Family } from './model.js';
+import { CONNMARK } from './target/CONNMARK.js';
+import { CT } from './target/CT.js';
+import { DSCP } from './target/DSCP.js';
+import { HL } from './target/HL.js';
+import { LOG } from './target/LOG.js';
+import { MARK } from './target/MARK.js';
+import { NOTRACK } from './target/NOTRACK.js';
+import { REJECT } from './target/REJECT.js';
+import { TOS } from './target/TOS.js';
+import { TRACE } from './target/TRACE.js';
+import { TTL } from './target/TTL.js';
+
+/** All matches. */
+export const MATCHES: readonly MatchExtension[] = [
+  comment,
+  connmark,
+  hl,
+  icmp,
+  icmp6,
+  length,
+  mark,
+  multiport,
+  tcp,
+  ttl,
+  udp,
+];
+
+/** All targets; ACCEPT, DROP, RETURN and QUEUE are verdicts of the model. */
+export const TARGETS: readonly TargetExtension[] = [
+  CONNMARK,
+  CT,
+  DSCP,
+  HL,
+  LOG,
+  MARK,
+  NOTRACK,
+  REJECT,
+  TOS,
+  TRACE,
+  TTL,
+];
+
+/** An extension with its options by every name, made once. */
+export interface Known<E extends Extension> {
+  extension: E;
+  options: ReadonlyMap<string, OptionSpec>;
+}
+
+/** What one family's rules may use. */
+export interface Registry {
+  family: Family;
+  matches: ReadonlyMap<string, Known<MatchExtension>>;
+  targets: ReadonlyMap<string, Known<TargetExtension>>;
+  /** Matches that `-p NUMBER` makes known without -m. */
+  implied: ReadonlyMap<number, Known<MatchExtension>>;
+}
+
+/** Other names that -m takes. */
+const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
+  ['icmpv6', 'icmp6'],
+  ['ipv6-icmp', 'icmp6'],
+  ['mobility-header', 'mh'],
+  ['ipv6-mh', 'mh'],
+];
+
+const IPV4 = makeRegistry(2);
+const IPV6 = makeRegistry(10);
+
+/** The extensions of one family. */
+export function registryOf(family: Family): Registry {
+  return family === 2 ? IPV4 : IPV6;
+}
+
+function makeRegistry(family: Family): Registry {
+  const matches = new Map<string, Known<MatchExtension>>();
+  const implied = new Map<number, Known<MatchExtension>>();
+  const targets = new Map<string, Known<TargetExtension>>();
+  for (const extension of MATCHES) {
+    if (!extension.families.includes(family)) continue;
+    const known = { extension, options: optionsOf(extension) };
+    matches.set(extension.name, known);
+    if (extension.impliedBy !== undefined) implied.set(extension.impliedBy, known);
+  }
+  for (const [alias, name] of MATCH_ALIASES) {
+    const known = matches.get(name);
+    if (known !== undefined) matches.set(alias, known);
+  }
+  for (const extension of TARGETS) {
+    if (extension.families.includes(family)) targets.set(extension.name, { extension, options: optionsOf(extension) });
+  }
+  return { family, matches, targets, implied };
+}
+
+function optionsOf(extension: Extension): Map<string, OptionSpec> {
+  const options = new Map<string, OptionSpec>();
+  for (const option of extension.options) {
+    options.set(option.name, option);
+    for (const alias of option.aliases ?? []) options.set(alias, option);
+  }
+  return options;
+}

@@ -1,0 +1,161 @@
+/**
+ * -j CT: what the connection made from this packet begins with - zone, helper, timeout policy, events - or that there shall be none
+ * (xt_CT.c, xt_ct_target_v1).
+ */
+import { AF_INET, AF_INET6, CT_UNTRACKED, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
+import { VERDICT_CONTINUE } from '../context.js';
+import type { OptionContext, OptionSpec, TargetExtension } from '../extension.js';
+import type { Family } from '../model.js';
+import { protocolName } from '../names.js';
+import { quote, readUint } from '../values.js';
+import { untrack } from './NOTRACK.js';
+
+/** `-j CT`. */
+export interface CtSpec {
+  notrack: boolean;
+  /** 0 = the default zone. */
+  zone: number;
+  /** Directions that the zone holds for: 1 original, 2 reply, 3 both. */
+  zoneDirection: number;
+  /** --zone mark. */
+  zoneFromMark: boolean;
+  /** '' = none. */
+  helper: string;
+  timeout: string;
+  /** IPCT_ bits, 0 = not given: all. */
+  ctevents: number;
+  /** IPEXP_ bits, 0 = not given: all. */
+  expevents: number;
+}
+
+/** Names of event bits (enum ip_conntrack_events); '' = not settable. */
+const CT_EVENTS = [
+  'new',
+  'related',
+  'destroy',
+  'reply',
+  'assured',
+  'protoinfo',
+  'helper',
+  'mark',
+  'natseqinfo',
+  'secmark',
+];
+const EXP_EVENTS = ['new'];
+
+/** The kernel's helpers: name, protocols, families. */
+const HELPERS: readonly (readonly [name: string, protocols: readonly number[], families: readonly Family[]])[] = [
+  ['RAS', [IPPROTO_UDP], [AF_INET, AF_INET6]],
+  ['Q.931', [IPPROTO_TCP], [AF_INET, AF_INET6]],
+  ['amanda', [IPPROTO_UDP], [AF_INET, AF_INET6]],
+  ['ftp', [IPPROTO_TCP], [AF_INET, AF_INET6]],
+  ['irc', [IPPROTO_TCP], [AF_INET]],
+  ['netbios-ns', [IPPROTO_UDP], [AF_INET]],
+  ['pptp', [IPPROTO_TCP], [AF_INET]],
+  ['sane', [IPPROTO_TCP], [AF_INET, AF_INET6]],
+  ['sip', [IPPROTO_TCP, IPPROTO_UDP], [AF_INET, AF_INET6]],
+  ['snmp', [IPPROTO_UDP], [AF_INET]],
+  ['tftp', [IPPROTO_UDP], [AF_INET, AF_INET6]],
+];
+
+const OPTIONS: readonly OptionSpec[] = [
+  { name: 'notrack', args: 0 },
+  { name: 'helper', args: 1 },
+  { name: 'timeout', args: 1 },
+  { name: 'ctevents', args: 1 },
+  { name: 'expevents', args: 1 },
+  { name: 'zone-orig', args: 1 },
+  { name: 'zone-reply', args: 1 },
+  { name: 'zone', args: 1 },
+];
+
+/** The `CT` target. */
+export const CT: TargetExtension<CtSpec> = {
+  name: 'CT',
+  families: [AF_INET, AF_INET6],
+  tables: ['raw'],
+  options: OPTIONS,
+  init: () => ({
+    notrack: false,
+    zone: 0,
+    zoneDirection: 3,
+    zoneFromMark: false,
+    helper: '',
+    timeout: '',
+    ctevents: 0,
+    expevents: 0,
+  }),
+  option(spec, option, value, _inverted, c) {
+    if (option === 'notrack') spec.notrack = true;
+    else if (option === 'helper' || option === 'timeout') spec[option] = value;
+    else if (option === 'ctevents') spec.ctevents = readEvents(value, CT_EVENTS, c);
+    else if (option === 'expevents') spec.expevents = readEvents(value, EXP_EVENTS, c);
+    else readZone(spec, value, c);
+  },
+  check(spec, seen) {
+    const original = seen.has('zone-orig');
+    const reply = seen.has('zone-reply');
+    if (original !== reply) spec.zoneDirection = original ? 1 : 2;
+    // The default zone prints as no zone at all.
+    if (spec.zone === 0 && !spec.zoneFromMark) spec.zoneDirection = 3;
+  },
+  save: (spec) => saveCt(spec),
+  refusedBy(spec, { family, protocol }) {
+    if (spec.helper === '') return null;
+    const number = protocol === null || protocol.invert ? 0 : protocol.number;
+    if (number === 0) return { errno: 2, why: '-j CT --helper needs -p, not inverted' };
+    for (const [name, protocols, families] of HELPERS) {
+      if (name === spec.helper && protocols.includes(number) && families.includes(family)) return null;
+    }
+    return { errno: 2, why: `there is no helper "${spec.helper}" for ${protocolName(number)}` };
+  },
+  load(spec, c) {
+    if (spec.notrack) return untrack;
+    const number = c.template({
+      zone: spec.zone,
+      zoneDirection: spec.zoneDirection,
+      zoneFromMark: spec.zoneFromMark,
+      helper: spec.helper,
+      timeout: spec.timeout,
+      ctevents: spec.ctevents === 0 ? -1 : spec.ctevents,
+      expevents: spec.expevents === 0 ? -1 : spec.expevents,
+    });
+    return (p) => {
+      if (p.connection < 0 && p.template === 0 && p.state !== CT_UNTRACKED) p.template = number;
+      return VERDICT_CONTINUE;
+    };
+  },
+};
+
+function readZone(spec: CtSpec, value: string, c: OptionContext): void {
+  spec.zoneFromMark = value === 'mark';
+  spec.zone = spec.zoneFromMark ? 0 : readUint(value, 0, 65535);
+  if (spec.zone < 0) c.fail(`Cannot parse ${value} as a zone ID`, value);
+}
+
+function readEvents(value: string, names: readonly string[], c: OptionContext): number {
+  let bits = 0;
+  for (const name of value.split(',')) {
+    const bit = names.indexOf(name);
+    if (bit < 0) c.fail(`Unknown event type "${name}"`, value);
+    bits |= 1 << bit;
+  }
+  return bits;
+}
+
+function eventText(bits: number, names: readonly string[]): string {
+  return names.filter((_, bit) => (bits & (1 << bit)) !== 0).join(',');
+}
+
+function saveCt(spec: CtSpec): string {
+  let text = spec.notrack ? ' --notrack' : '';
+  if (spec.helper !== '') text += ` --helper ${quote(spec.helper)}`;
+  if (spec.timeout !== '') text += ` --timeout ${quote(spec.timeout)}`;
+  if (spec.ctevents !== 0) text += ` --ctevents ${eventText(spec.ctevents, CT_EVENTS)}`;
+  if (spec.expevents !== 0) text += ` --expevents ${eventText(spec.expevents, EXP_EVENTS)}`;
+  if (spec.zone !== 0 || spec.zoneFromMark) {
+    const option = spec.zoneDirection === 3 ? 'zone' : spec.zoneDirection === 1 ? 'zone-orig' : 'zone-reply';
+    text += ` --${option} ${spec.zoneFromMark ? 'mark' : spec.zone}`;
+  }
+  return text.slice(1);
+}
