@@ -2,42 +2,99 @@
  * Every match and target there is, one line each. Adding an extension is one new file and one line here.
  */
 import type { Extension, MatchExtension, OptionSpec, TargetExtension } from './extension.js';
+import { addrtype } from './match/addrtype.js';
+import { ah } from './match/ah.js';
 import { comment } from './match/comment.js';
+import { connbytes } from './match/connbytes.js';
 import { connmark } from './match/connmark.js';
+import { conntrack } from './match/conntrack.js';
+import { devgroup } from './match/devgroup.js';
+import { dscp } from './match/dscp.js';
+import { dst } from './match/dst.js';
+import { ecn } from './match/ecn.js';
+import { esp } from './match/esp.js';
+import { frag } from './match/frag.js';
+import { hbh } from './match/hbh.js';
+import { helper } from './match/helper.js';
 import { hl } from './match/hl.js';
 import { icmp } from './match/icmp.js';
 import { icmp6 } from './match/icmp6.js';
+import { iprange } from './match/iprange.js';
+import { ipv6header } from './match/ipv6header.js';
 import { length } from './match/length.js';
+import { limit } from './match/limit.js';
+import { mac } from './match/mac.js';
 import { mark } from './match/mark.js';
 import { multiport } from './match/multiport.js';
+import { pkttype } from './match/pkttype.js';
+import { policy } from './match/policy.js';
+import { quota } from './match/quota.js';
+import { rt } from './match/rt.js';
+import { sctp } from './match/sctp.js';
+import { state } from './match/state.js';
+import { statistic } from './match/statistic.js';
+import { string } from './match/string.js';
 import { tcp } from './match/tcp.js';
+import { tcpmss } from './match/tcpmss.js';
+import { tos } from './match/tos.js';
 import { ttl } from './match/ttl.js';
+import { u32 } from './match/u32.js';
 import { udp } from './match/udp.js';
 import type { Family } from './model.js';
 import { CONNMARK } from './target/CONNMARK.js';
 import { CT } from './target/CT.js';
 import { DSCP } from './target/DSCP.js';
+import { ECN } from './target/ECN.js';
 import { HL } from './target/HL.js';
 import { LOG } from './target/LOG.js';
 import { MARK } from './target/MARK.js';
 import { NOTRACK } from './target/NOTRACK.js';
 import { REJECT } from './target/REJECT.js';
+import { TCPMSS } from './target/TCPMSS.js';
+import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.js';
 import { TOS } from './target/TOS.js';
 import { TRACE } from './target/TRACE.js';
 import { TTL } from './target/TTL.js';
 
 /** All matches. */
 export const MATCHES: readonly MatchExtension[] = [
+  addrtype,
+  ah,
   comment,
+  connbytes,
   connmark,
+  conntrack,
+  devgroup,
+  dscp,
+  dst,
+  ecn,
+  esp,
+  frag,
+  hbh,
+  helper,
   hl,
   icmp,
   icmp6,
+  iprange,
+  ipv6header,
   length,
+  limit,
+  mac,
   mark,
   multiport,
+  pkttype,
+  policy,
+  quota,
+  rt,
+  sctp,
+  state,
+  statistic,
+  string,
   tcp,
+  tcpmss,
+  tos,
   ttl,
+  u32,
   udp,
 ];
 
@@ -46,11 +103,14 @@ export const TARGETS: readonly TargetExtension[] = [
   CONNMARK,
   CT,
   DSCP,
+  ECN,
   HL,
   LOG,
   MARK,
   NOTRACK,
   REJECT,
+  TCPMSS,
+  TCPOPTSTRIP,
   TOS,
   TRACE,
   TTL,
