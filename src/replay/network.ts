@@ -1,0 +1,64 @@
+/** The host's configuration: from --host, or made from --local and what the captures tell. */
+import { readFileSync } from 'node:fs';
+import { parseAddress } from '../flow/address.js';
+import type { HostConfig } from '../host/config.js';
+import type { FrameSource } from './frames.js';
+import { type HostFile, parseHostFile } from './host-file.js';
+import { ReplayError, type ReplayOptions } from './options.js';
+import { systemMessage } from './output.js';
+
+/** Reads a text file. Throws ReplayError. */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (e) {
+    throw new ReplayError(`cannot read ${file === '-' ? 'standard input' : file}: ${systemMessage(e)}`);
+  }
+}
+
+/** The parsed file of --host, null where none was given. */
+export function readHostFile(options: ReplayOptions): HostFile | null {
+  return options.host === null ? null : parseHostFile(readText(options.host), options.host);
+}
+
+/**
+ * A host of which only the addresses are known: they stand on the first interface that the captures name (or --in-interface,
+ * or eth0), and everything else is reached through it.
+ */
+export function plainHost(
+  addresses: readonly string[],
+  options: ReplayOptions,
+  sources: readonly FrameSource[],
+): HostConfig {
+  const names = new Set<string>();
+  if (options.inInterface !== null) names.add(options.inInterface);
+  for (const s of sources) for (const i of s.interfaces) if (i.name !== '') names.add(i.name);
+  names.delete('lo');
+  if (names.size === 0) names.add('eth0');
+  const [first, ...others] = names;
+  const withLength = addresses.map((a) => (a.includes('/') ? a : `${a}/${a.includes(':') ? 128 : 32}`));
+  return {
+    interfaces: [{ name: first, addresses: withLength }, ...others.map((name) => ({ name }))],
+    routes: [
+      { to: 'default', dev: first },
+      { to: '::/0', dev: first },
+    ],
+  };
+}
+
+/** Checks --local; throws ReplayError. */
+export function checkLocal(address: string): void {
+  const [text, length] = address.split('/');
+  const parsed = parseAddress(text);
+  const max = parsed?.family === 10 ? 128 : 32;
+  const ok = parsed !== null && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= max));
+  if (!ok) throw new ReplayError(`--local: "${address}" is not an address`);
+}
+
+/** Puts --sysctl over the configuration's own. */
+export function withSysctl(config: HostConfig, settings: ReplayOptions['sysctl']): HostConfig {
+  if (settings.length === 0) return config;
+  const sysctl = { ...config.sysctl };
+  for (const [name, value] of settings) sysctl[name.includes('/') ? name.replaceAll('/', '.') : name] = value;
+  return { ...config, sysctl };
+}

@@ -1,0 +1,59 @@
+/** What a replay is asked for, and who makes its host. */
+import type { HostConfig } from '../host/config.js';
+import type { ReplayHost } from './replay-host.js';
+
+export interface ReplayOptions {
+  /** File names; `-` is standard input. */
+  captures: readonly string[];
+  rules: string | null;
+  rules6: string | null;
+  host: string | null;
+  /** Addresses of --local, with or without a prefix length. */
+  local: readonly string[];
+  inInterface: string | null;
+  loadTable: string | null;
+  lenient: boolean;
+  /** --sysctl, in order; they win over the host file. */
+  sysctl: readonly (readonly [string, string])[];
+  /** What goes to standard output. */
+  show: 'lines' | 'summary' | 'json' | 'summary-json';
+  colour: boolean;
+  /** Whether standard error is a terminal on which progress may be drawn. */
+  progress: boolean;
+  saveRules: string | null;
+  saveRules6: string | null;
+  saveTable: string | null;
+  saveExpectations: string | null;
+  saveEvents: string | null;
+  saveLog: string | null;
+  saveCapture: string | null;
+}
+
+/** A text and the name of the file that it came from, for messages. */
+export interface NamedText {
+  file: string;
+  text: string;
+}
+
+export interface HostSetup {
+  config: HostConfig;
+  rules: NamedText | null;
+  rules6: NamedText | null;
+  /** Skip what is not supported, with a warning, instead of refusing it. */
+  lenient: boolean;
+  /** Events will be drained: keep them. */
+  events: boolean;
+  /** A line for standard error. */
+  warn(message: string): void;
+}
+
+/** Makes the host of a replay. Throws RuleError (rules) or HostConfigError (configuration). */
+export type HostMaker = (setup: HostSetup) => ReplayHost;
+
+/** Something that the person at the keyboard can put right; printed without a stack, exit status 1. */
+export class ReplayError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ReplayError';
+  }
+}

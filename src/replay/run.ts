@@ -1,0 +1,174 @@
+/**
+ * One replay from options to exit status: opens everything, makes the host, drives the captures through it, writes the
+ * outputs. Exit status 0: fine; 1: the run failed, or a capture was damaged (all before the damage was processed and written).
+ */
+
+import { parseTable } from '../flow/table.js';
+import { HostConfigError } from '../host/config.js';
+import { openCapture } from './capture-source.js';
+import { Driver, type PacketSink } from './driver.js';
+import type { FrameSource } from './frames.js';
+import { guessLocalAddress } from './guess.js';
+import { checkLocal, plainHost, readHostFile, readText, withSysctl } from './network.js';
+import { type HostMaker, type NamedText, ReplayError, type ReplayOptions } from './options.js';
+import { Output } from './output.js';
+import { outcomeText, packetJson, packetLine } from './packet-line.js';
+import { Progress } from './progress.js';
+import type { ReplayHost } from './replay-host.js';
+import { Saver } from './saver.js';
+import { Summary } from './summary.js';
+
+/** Runs a replay; `warn` takes lines for standard error. Throws what a person can put right (see cli/main). */
+export async function runReplay(o: ReplayOptions, makeHost: HostMaker, warn: (line: string) => void): Promise<number> {
+  const sources: FrameSource[] = [];
+  try {
+    checkArguments(o);
+    const hostFile = readHostFile(o);
+    for (const a of o.local) checkLocal(a);
+    const rules = named(o.rules);
+    const rules6 = named(o.rules6);
+    const table = named(o.loadTable);
+    const addresses = hostFile === null ? await localAddresses(o, warn) : [];
+    for (const file of o.captures) sources.push(openCapture(file));
+    const saver = new Saver(o);
+    const driver = new Driver(sources);
+    const first = await driver.begin();
+    const config = withSysctl(hostFile ? hostFile.config : plainHost(addresses, o, sources), o.sysctl);
+    let host: ReplayHost;
+    try {
+      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: saver.wantsEvents, warn });
+    } catch (e) {
+      if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
+      throw e;
+    }
+    if (first !== null) host.advance(first.seconds * 1000 + first.nanos / 1e6);
+    if (table !== null) host.loadFlows(parseTable(table.text, table.file));
+    await drive(o, host, driver, sources, saver, warn);
+    return reportDamage(sources, warn) ? 1 : 0;
+  } finally {
+    for (const s of sources) s.close();
+  }
+}
+
+function checkArguments(o: ReplayOptions): void {
+  const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
+  if (stdin > 1) throw new ReplayError('standard input (-) can be read only once');
+}
+
+function named(file: string | null): NamedText | null {
+  return file === null ? null : { file: file === '-' ? 'standard input' : file, text: readText(file) };
+}
+
+/** --local, or the address found in a first pass over the captures. */
+async function localAddresses(o: ReplayOptions, warn: (line: string) => void): Promise<readonly string[]> {
+  if (o.local.length > 0) return o.local;
+  if (o.captures.includes('-')) {
+    throw new ReplayError(
+      'whose capture this is cannot be found out from standard input, which is read only once: say --local ADDRESS or --host FILE',
+    );
+  }
+  const sources = o.captures.map(openCapture);
+  try {
+    const guess = await guessLocalAddress(sources);
+    if (guess === null) return [];
+    const share = `${guess.conversations} of ${guess.of} conversations`;
+    warn(`the host is taken to be ${guess.address}, which takes part in ${share} (--local or --host says otherwise)`);
+    return [guess.address];
+  } finally {
+    for (const s of sources) s.close();
+  }
+}
+
+async function drive(
+  o: ReplayOptions,
+  host: ReplayHost,
+  driver: Driver,
+  sources: readonly FrameSource[],
+  saver: Saver,
+  warn: (line: string) => void,
+): Promise<void> {
+  const stdout = Output.stdout();
+  const summary = new Summary();
+  const progress = o.progress ? new Progress(sources) : null;
+  const lines = o.show === 'lines' || o.show === 'json';
+  saver.attach(host, o.show === 'json');
+  const arrival = new Arrival(o, host, warn);
+  try {
+    await driver.run({
+      host,
+      summary,
+      packet: lines || saver.perPacket ? packetSink(o, host, stdout, saver) : null,
+      event: saver.wantsEvents ? (e) => saver.event(e) : null,
+      interfaceFor: (source, name) => arrival.interfaceFor(source, name),
+      progress: progress && ((n) => progress.update(n)),
+      stop: () => stdout.broken && !saver.any,
+    });
+  } finally {
+    progress?.end();
+  }
+  if (o.show === 'summary-json') stdout.line(JSON.stringify(summary.report(host)));
+  else if (o.show !== 'json') stdout.write((lines && summary.packets > 0 ? '\n' : '') + summary.text(host, o.colour));
+  stdout.flush();
+  saver.finish(host);
+}
+
+function packetSink(o: ReplayOptions, host: ReplayHost, stdout: Output, saver: Saver): PacketSink {
+  return (batch, i, linkType, results, n) => {
+    if (!stdout.broken) {
+      if (o.show === 'lines') stdout.line(packetLine(host, batch, i, linkType, results, o.colour));
+      else if (o.show === 'json') stdout.line(packetJson(host, batch, i, results, n, saver.log));
+    }
+    const outcome = (): string => `packet ${n}: ${outcomeText(host, results, i)}`;
+    saver.packet(host, batch.seconds[i], batch.nanos[i], outcome);
+  };
+}
+
+/** On which interface frames arrive. */
+class Arrival {
+  private readonly o: ReplayOptions;
+  private readonly host: ReplayHost;
+  private readonly warn: (line: string) => void;
+  private told = false;
+
+  constructor(o: ReplayOptions, host: ReplayHost, warn: (line: string) => void) {
+    this.o = o;
+    this.host = host;
+    this.warn = warn;
+    if (o.inInterface !== null && host.interfaceIndex(o.inInterface) === 0) {
+      throw new ReplayError(`--in-interface: the host has no interface "${o.inInterface}" (it has ${this.names()})`);
+    }
+  }
+
+  interfaceFor(source: FrameSource, name: string): number {
+    const index = name === '' ? 0 : this.host.interfaceIndex(name);
+    if (index !== 0) return index;
+    if (this.o.inInterface !== null) return this.host.interfaceIndex(this.o.inInterface);
+    if (name !== '') {
+      throw new ReplayError(
+        `${source.name}: the host has no interface "${name}" (it has ${this.names()}): put it into --host, or say --in-interface`,
+      );
+    }
+    const others = this.host.interfaceNames.filter((n) => n !== '' && n !== 'lo');
+    const first = others[0] ?? 'lo';
+    if (others.length > 1 && !this.told) {
+      this.told = true;
+      this.warn(`${source.name} names no interface: its packets are taken to arrive on ${first} (see --in-interface)`);
+    }
+    return this.host.interfaceIndex(first);
+  }
+
+  private names(): string {
+    return this.host.interfaceNames.filter((n) => n !== '').join(', ');
+  }
+}
+
+/** Says which captures ended before their end; true: there was one. */
+function reportDamage(sources: readonly FrameSource[], warn: (line: string) => void): boolean {
+  let damaged = false;
+  for (const { name, failure } of sources) {
+    if (failure === null) continue;
+    damaged = true;
+    warn(`${name}: packet ${failure.packet} at byte ${failure.offset}: ${failure.message}`);
+  }
+  return damaged;
+}

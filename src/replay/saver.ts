@@ -1,0 +1,142 @@
+/** The files that a replay writes. All are opened before the first packet, so that a wrong path shows at once. */
+import { DIRECTION_INBOUND, DIRECTION_OUTBOUND } from '../capture/frame-batch.js';
+import { PcapngWriter } from '../capture/pcapng-writer.js';
+import { formatEventLine } from '../flow/event.js';
+import { formatExpectationLine } from '../flow/expectation.js';
+import { formatFlowLine } from '../flow/line.js';
+import type { FlowEvent } from '../flow/record.js';
+import type { ReplayOptions } from './options.js';
+import { Output } from './output.js';
+import type { ReplayHost } from './replay-host.js';
+import { epochText } from './time.js';
+
+interface Emitted {
+  bytes: Uint8Array;
+  linkType: number;
+  outInterface: number;
+  hostMade: boolean;
+}
+
+export class Saver {
+  private readonly rules: Output | null;
+  private readonly rules6: Output | null;
+  private readonly table: Output | null;
+  private readonly expectations: Output | null;
+  private readonly events: Output | null;
+  private readonly logFile: Output | null;
+  private readonly capture: Output | null;
+  private readonly writer: PcapngWriter | null;
+  /** Interface number in the capture by `linkType/host interface`. */
+  private readonly captureInterfaces = new Map<string, number>();
+  /** What the packet at hand made the host send; written when its outcome is known. */
+  private emitted: Emitted[] = [];
+  private logged: string[] = [];
+
+  constructor(o: ReplayOptions) {
+    const open = (file: string | null): Output | null => (file === null ? null : Output.open(file));
+    this.rules = open(o.saveRules);
+    this.rules6 = open(o.saveRules6);
+    this.table = open(o.saveTable);
+    this.expectations = open(o.saveExpectations);
+    this.events = open(o.saveEvents);
+    this.logFile = open(o.saveLog);
+    const capture = open(o.saveCapture);
+    this.capture = capture;
+    this.writer =
+      capture && new PcapngWriter((bytes, start, end) => capture.bytes(bytes.subarray(start, end)), 'statewall replay');
+  }
+
+  /** Whether anything but the final state is saved, packet by packet. */
+  get perPacket(): boolean {
+    return this.logFile !== null || this.writer !== null;
+  }
+
+  get wantsEvents(): boolean {
+    return this.events !== null;
+  }
+
+  /** Whether any file is written. */
+  get any(): boolean {
+    return this.outputs().length > 0;
+  }
+
+  /** Hangs itself on the host's sinks. `logLines`: kernel-log lines are wanted by somebody else too. */
+  attach(host: ReplayHost, logLines: boolean): void {
+    if (this.writer !== null) {
+      host.onEmit = (bytes, start, end, linkType, outInterface, hostMade) => {
+        this.emitted.push({ bytes: bytes.slice(start, end), linkType, outInterface, hostMade });
+      };
+    }
+    if (this.logFile !== null || logLines) host.onLog = (line) => this.logged.push(line);
+  }
+
+  event(e: FlowEvent): void {
+    this.events?.line(formatEventLine(e));
+  }
+
+  /** Kernel-log lines of the packet at hand. */
+  get log(): readonly string[] {
+    return this.logged;
+  }
+
+  /** The packet at hand is done: writes what it caused. `outcome` is asked only where something is written. */
+  packet(host: ReplayHost, seconds: number, nanos: number, outcome: () => string): void {
+    for (const line of this.logged) this.logFile?.line(`[${epochText(seconds, nanos)}] ${line}`);
+    if (this.logged.length > 0) this.logged = [];
+    if (this.writer === null || this.emitted.length === 0) return;
+    const comment = outcome();
+    for (const e of this.emitted) {
+      const direction = e.outInterface === 0 ? DIRECTION_INBOUND : DIRECTION_OUTBOUND;
+      this.writer.writePacket(
+        this.captureInterface(this.writer, host, e),
+        seconds,
+        nanos,
+        e.bytes,
+        0,
+        e.bytes.length,
+        e.bytes.length,
+        direction,
+        e.hostMade ? `host-made, because of ${comment}` : comment,
+      );
+    }
+    this.emitted = [];
+  }
+
+  private captureInterface(writer: PcapngWriter, host: ReplayHost, e: Emitted): number {
+    const key = `${e.linkType}/${e.outInterface}`;
+    let number = this.captureInterfaces.get(key);
+    if (number === undefined) {
+      number = writer.addInterface(e.outInterface === 0 ? 'local' : host.interfaceNames[e.outInterface], e.linkType);
+      this.captureInterfaces.set(key, number);
+    }
+    return number;
+  }
+
+  /** Writes the final state and closes everything; throws the first OutputError after having tried all. */
+  finish(host: ReplayHost): void {
+    let failure: unknown = null;
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (e) {
+        failure ??= e;
+      }
+    };
+    attempt(() => this.rules?.write(host.saveRules(2)));
+    attempt(() => this.rules6?.write(host.saveRules(10)));
+    attempt(() => {
+      if (this.table) for (const r of host.flows()) this.table.line(formatFlowLine(r, { extended: true }));
+    });
+    attempt(() => {
+      if (this.expectations) for (const e of host.expectations()) this.expectations.line(formatExpectationLine(e));
+    });
+    attempt(() => this.writer?.flush());
+    for (const output of this.outputs()) attempt(() => output.close());
+    if (failure !== null) throw failure;
+  }
+
+  private outputs(): Output[] {
+    const all = [this.rules, this.rules6, this.table, this.expectations, this.events, this.logFile, this.capture];
+    return all.filter((o) => o !== null);
+  }
+}
