@@ -236,7 +236,7 @@ class Draft {
     this.address(rule.destination, T_DST, P.W_DST, record, both);
     this.interface(rule.inInterface, 'i', record, both);
     this.interface(rule.outInterface, 'o', record, both);
-    if (rule.protocol !== null && rule.protocol.number !== 0) this.protocol(rule.protocol, record, regular, irregular);
+    if (asksProtocol(rule)) this.protocol(rule.protocol!, record, regular, irregular);
     if (rule.fragment !== null && this.table.family !== AF_INET6) {
       const field = this.classes.fragment(!rule.fragment.invert);
       if (field !== undefined) setField(record, field, true);
@@ -303,7 +303,7 @@ class Draft {
   private matches(loaded: LoadedRule, record: number[], regular: number[], irregular: number[]): void {
     // Whether everything before is without effect, so that a later test may come first.
     let pure = true;
-    let pureIrregular = true;
+    let pureIrregular = this.table.family !== AF_INET6 || !asksProtocol(loaded.rule);
     for (const [k, use] of loaded.rule.matches.entries()) {
       const form = opcodeForm(use, loaded.rule);
       if (form.kind === 'nothing') continue;
@@ -357,6 +357,11 @@ class Draft {
     this.operands.push(...list);
     record[at + 1] = this.operandsAt + this.operands.length;
   }
+}
+
+/** `-p 0` is every protocol. */
+function asksProtocol(rule: Rule): boolean {
+  return rule.protocol !== null && rule.protocol.number !== 0;
 }
 
 function emptyRecord(): number[] {

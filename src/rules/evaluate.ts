@@ -9,6 +9,7 @@
  */
 import {
   AF_INET,
+  CT_NEW,
   CT_NONE,
   HAS_BROKEN_CHAIN,
   HAS_LATER_FRAGMENT,
@@ -237,16 +238,21 @@ function classBits(program: P.Program, p: Packet): number {
     program.protocolBits[p.protocol]! |
     program.inBits[p.inInterface]! |
     program.outBits[p.outInterface]! |
-    program.stateBits[p.state]! |
+    program.stateBits[stateOf(p)]! |
     ((p.has & HAS_LATER_FRAGMENT) === 0 ? 0 : program.fragmentBits)
   );
 }
 
-/** See program.ts. What a template without a connection (raw table) means to a state, only the extensions know. */
+/** A template that -j CT attached stands for a new connection until there is one (raw table). */
+function stateOf(p: Packet): number {
+  return p.state === CT_NONE && p.template !== 0 ? CT_NEW : p.state;
+}
+
+/** See program.ts. */
 function isRegular(headerBits: Int32Array, p: Packet): boolean {
   const need = headerBits[p.protocol]!;
   if ((p.has & (need | HAS_LATER_FRAGMENT | HAS_BROKEN_CHAIN)) !== need) return false;
-  return (need === 0 || p.payloadOff >= 0) && (p.template === 0 || p.state !== CT_NONE);
+  return need === 0 || p.payloadOff >= 0;
 }
 
 /** Whether a packet passes an operand list; sets `hotdrop` where the kernel does. */
@@ -267,7 +273,7 @@ function runList(program: P.Program, list: number, end: number, p: Packet, c: Ru
         break;
       }
       case P.OP_STATE:
-        if (((1 << p.state) & code[o + 1]!) === 0) return false;
+        if (((1 << stateOf(p)) & code[o + 1]!) === 0) return false;
         o += 2;
         break;
       case P.OP_SOURCE_PORT:

@@ -8,8 +8,10 @@ import { RuleEngine, TABLE_FILTER } from './evaluate.js';
 import type { MatchExtension } from './extension.js';
 import { Interpreter } from './interpret.js';
 import { comment } from './match/comment.js';
+import { conntrack } from './match/conntrack.js';
 import { mark } from './match/mark.js';
 import { multiport } from './match/multiport.js';
+import { state } from './match/state.js';
 import { tcp } from './match/tcp.js';
 import { udp } from './match/udp.js';
 import type { MatchUse, Rule, Ruleset, Target } from './model.js';
@@ -43,6 +45,15 @@ const multiportUse = fc
   })
   .map((s) => use(multiport, s));
 const markUse = fc.record({ mark: fc.nat(3), mask: fc.constantFrom(-1, 1, 2, 3), invert }).map((s) => use(mark, s));
+const states = fc.constantFrom(1, 2 | 4, 8, 16, 1 | 16, 64, 2 | 128);
+const stateUse = fc
+  .record({ mask: states, invert })
+  .map(({ mask, invert: i }) => use(state, { mask: mask & 31, invert: i }));
+const conntrackUse = fc
+  .record({ value: states, invert, dir: seldom(fc.constantFrom(0, 1)) })
+  .map(({ value, invert: i, dir }) =>
+    use(conntrack, { ...conntrack.init(2), ctstate: { value, invert: i }, ctdir: dir }),
+  );
 const commentUse = fc.constant(use(comment, { text: 'x' }));
 /** Matches without opcode; one drops at once. */
 const oddUse = fc.constant(K.match((p) => p.l3Len % 2 === 1, 'odd'));
@@ -82,7 +93,7 @@ const name = fc.record({ name: fc.constantFrom(...INTERFACES, 'ppp+', '+', 'wlan
 function ruleOf(family: 2 | 10): fc.Arbitrary<Rule> {
   const words = family === 2 ? 1 : 4;
   const extensions = (protocol: Rule['protocol']) => {
-    const plain = [commentUse, markUse, markUse, oddUse, dropUse];
+    const plain = [commentUse, markUse, stateUse, conntrackUse, conntrackUse, oddUse, dropUse];
     if (protocol?.invert === false && protocol.number === 6) return fc.oneof(tcpUse, tcpUse, multiportUse, ...plain);
     if (protocol?.invert === false && protocol.number === 17) return fc.oneof(udpUse, udpUse, multiportUse, ...plain);
     return fc.oneof(...plain);
@@ -205,12 +216,14 @@ function bytes6(
 /** Operands of each operation; OP_ADDRESS, OP_NOT_ADDRESS and OP_PORT_SET say themselves how many more they have. */
 const OPERANDS = [1, 2, 2, 2, 0, 2, 2, 1, 1, 3, 3, 3, 3, 2];
 
-/** Opcodes in the lists for regular packets, and PORT where the record tests ports. */
+/** Opcodes in the lists for regular packets; PORT and STATE where the record tests ports and class bits of states. */
 function whatRuns(program: P.Program, into: Map<number, number>): void {
   const count = (op: number) => into.set(op, (into.get(op) ?? 0) + 1);
   const code = program.code;
+  const states = program.stateBits.reduce((a, b) => a | b, 0);
   for (let r = 0; r < program.chainOf.length * P.RECORD_WORDS; r += P.RECORD_WORDS) {
     if (code[r + P.W_PORT_FROM] !== 0 || code[r + P.W_PORT_TO] !== 65535) count(PORT);
+    if ((code[r + P.W_MASK]! & states) !== 0) count(STATE);
     for (let o = code[r + P.W_LIST]!; o < code[r + P.W_LIST + 1]!; ) {
       const op = code[o]!;
       count(op);
@@ -221,6 +234,7 @@ function whatRuns(program: P.Program, into: Map<number, number>): void {
   }
 }
 const PORT = -1;
+const STATE = -2;
 
 describe.each([2, 10] as const)('family %i', (family) => {
   it('compiled and plain evaluation agree in verdicts and counters', () => {
@@ -253,7 +267,16 @@ describe.each([2, 10] as const)('family %i', (family) => {
     // The comparison is worth something only if rules matched and every kind of opcode was there.
     expect(matched).toBeGreaterThan(1500);
     const address = family === 2 ? [] : [P.OP_ADDRESS];
-    const expected = [PORT, ...address, P.OP_NOT_ADDRESS, P.OP_PROTOCOL, P.OP_SOURCE_PORT, P.OP_DESTINATION_PORT];
+    const expected = [
+      PORT,
+      STATE,
+      P.OP_STATE,
+      ...address,
+      P.OP_NOT_ADDRESS,
+      P.OP_PROTOCOL,
+      P.OP_SOURCE_PORT,
+      P.OP_DESTINATION_PORT,
+    ];
     for (const op of [...expected, P.OP_FUNCTION, P.OP_TCP_FLAGS, P.OP_MARK, P.OP_PORT_SET]) {
       expect({ op, uses: ran.get(op) ?? 0 }).toEqual({ op, uses: expect.toSatisfy((n: number) => n > 100) });
     }

@@ -1,10 +1,12 @@
 /**
  * Which uses of an extension have an opcode, read from name and spec. What is not recognised here runs as a function.
  */
-import { CT_INVALID, CT_NONE, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../wire/packet.js';
+import { CT_NONE, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../wire/packet.js';
+import type { ConntrackSpec } from './match/conntrack.js';
 import type { MarkSpec } from './match/mark.js';
 import type { MultiportSpec } from './match/multiport.js';
 import type { PortRange } from './match/ports.js';
+import { STATE_DNAT, STATE_SNAT, type StateSpec, stateMask } from './match/state.js';
 import type { TcpSpec } from './match/tcp.js';
 import type { UdpSpec } from './match/udp.js';
 import type { MatchUse, Rule } from './model.js';
@@ -41,6 +43,12 @@ export function opcodeForm(use: MatchUse, rule: Rule): OpcodeForm {
       return protocol === IPPROTO_UDP ? portForm(use.spec as UdpSpec, null) : FUNCTION;
     case 'multiport':
       return HAVE_PORTS.includes(protocol) ? multiportForm(use.spec as MultiportSpec) : FUNCTION;
+    case 'conntrack':
+      return conntrackForm(use.spec as ConntrackSpec);
+    case 'state': {
+      const { mask, invert } = use.spec as StateSpec;
+      return stateForm(mask, invert);
+    }
     case 'mark': {
       const { mark, mask, invert } = use.spec as MarkSpec;
       return { kind: 'mark', value: mark, mask, invert };
@@ -76,7 +84,17 @@ function multiportForm({ which, ranges, invert }: MultiportSpec): OpcodeForm {
   return { kind: 'portSet', bits, ranges: packed };
 }
 
-/** A packet that connection tracking has not seen counts as INVALID. */
-export function stateMask(mask: number): number {
-  return (mask & (1 << CT_INVALID)) !== 0 ? mask | (1 << CT_NONE) : mask;
+/** --ctstate alone, without SNAT and DNAT, which are a matter of the connection. */
+function conntrackForm(spec: ConntrackSpec): OpcodeForm {
+  const { ctstate, ...others } = spec;
+  if (ctstate === null || (ctstate.value & (STATE_SNAT | STATE_DNAT)) !== 0) return FUNCTION;
+  return Object.values(others).some((test) => test !== null) ? FUNCTION : stateForm(ctstate.value, ctstate.invert);
 }
+
+function stateForm(states: number, invert: boolean): OpcodeForm {
+  const mask = stateMask(states);
+  return { kind: 'state', mask: invert ? ~mask & ALL_STATES : mask };
+}
+
+/** A bit for each CT_ constant. */
+const ALL_STATES = (2 << CT_NONE) - 1;
