@@ -116,7 +116,7 @@ function checkRules(visit: Visit, table: Table, family: Family, options: CheckOp
 }
 
 function refusalOf(rule: Rule, family: Family, table: Table, hooks: number): KernelRefusal | null {
-  const around: RuleAround = { family, table: table.name, hooks, protocol: rule.protocol };
+  const around: RuleAround = { family, table: table.name, hooks, protocol: rule.protocol, matches: rule.matches };
   for (const { extension, spec } of rule.matches) {
     const refusal = ask(extension, spec, around);
     if (refusal !== null) return refusal;

@@ -11,8 +11,8 @@ import {
   type Table,
   type TableName,
 } from '../rules/model.js';
+import type { Command } from './command.js';
 import { RuleTextError, suggest } from './errors.js';
-import type { Command } from './parse.js';
 import { printRuleBody } from './save.js';
 
 /** A ruleset without tables. */
@@ -80,6 +80,10 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
       return;
     case 'P':
       setPolicy(table, command);
+      return;
+    case 'L':
+    case 'S':
+      chainsOf(table, command);
   }
 }
 

@@ -6,83 +6,31 @@
  * -m or -j first), else the unambiguous beginning of one, else one of the match that `-p` implies, which then is loaded.
  */
 
-import { fillMask, readHost, readMask } from '../rules/address.js';
-import type { OptionContext, OptionSpec } from '../rules/extension.js';
+import type { OptionSpec } from '../rules/extension.js';
 import {
   type AddressMatch,
   BUILT_IN,
-  type Family,
   type InterfaceMatch,
-  type MatchUse,
   type Position,
   type Rule,
   TABLE_NAMES,
   type TableName,
   type Target,
 } from '../rules/model.js';
-import { protocolName, protocolNameList, protocolNumber } from '../rules/names.js';
-import { type Known, type Registry, registryOf } from '../rules/registry.js';
 import { readUint } from '../rules/values.js';
 import { BASE_LETTERS, BASE_OPTIONS, type BaseOption, ILLEGAL, VERBS } from './base-options.js';
-import { type ErrorDetails, RuleTextError, suggest } from './errors.js';
+import { BaseReader, NO_ADDRESSES, unlessAny } from './base-reader.js';
+import type { Command } from './command.js';
+import { type ErrorDetails, suggest } from './errors.js';
+import type { Candidate, Loaded } from './extension-reader.js';
 import type { Words } from './tokens.js';
-
-/** A command, checked as far as it can be without the ruleset's rules. */
-export interface Command {
-  /** A D C I R L S F Z N X E P. */
-  verb: string;
-  table: TableName;
-  /** '' = all chains (L S F Z X). */
-  chain: string;
-  /** Rule number from 1; 0 = none given. */
-  number: number;
-  /** -E's new name, -P's policy. */
-  argument: string;
-  /** A D C I R: one rule for each pair of addresses. */
-  rules: Rule[];
-  /** -P, rules: whether -c was given. */
-  hasCounters: boolean;
-  packets: number;
-  bytes: number;
-  /** -n -v -x and --line-numbers ('0'), for listings. */
-  flags: string;
-  position: Position;
-}
-
-/** What the parser asks about the ruleset that the command is for. */
-export interface Scope {
-  /** Whether the table has this chain. */
-  isChain(table: string, name: string): boolean;
-  /** Names of a table's chains, for suggestions. */
-  chainNames(table: string): Iterable<string>;
-  /** Told of what iptables only warns about. */
-  warn(message: string, position: Position): void;
-}
-
-/** An extension of the rule being read. */
-interface Loaded {
-  known: Known<MatchUse['extension']> | Known<Extract<Target, { kind: 'extension' }>['extension']>;
-  spec: unknown;
-  seen: Set<string>;
-}
 
 type Verdict = Extract<Target, { kind: 'verdict' }>['name'];
 
 const MAX_CHAIN_LEN = 28;
-const MAX_INTERFACE_LEN = 15;
-const NO_MATCHES: MatchUse[] = [];
 
 /** Reads commands; one object serves all lines of a file. */
-export class CommandParser {
-  private readonly registry: Registry;
-  private words!: Words;
-  /** The next word. */
-  private at = 0;
-  /** Word that an error points at. */
-  private blame = 0;
-  private first = 0;
-  private invert = false;
-  private table = 'filter';
+export class CommandParser extends BaseReader {
   private verb = '';
   private chain = '';
   private number = 0;
@@ -90,10 +38,6 @@ export class CommandParser {
   private jump = '';
   private jumpAt = 0;
   private isGoto = false;
-  private target: Loaded | null = null;
-  private readonly loaded: Loaded[] = [];
-  private matches: MatchUse[] = NO_MATCHES;
-  private impliedUsed = false;
   private source = '';
   private sourceAt = -1;
   private sourceInvert = false;
@@ -102,30 +46,8 @@ export class CommandParser {
   private destinationInvert = false;
   private inInterface: InterfaceMatch | null = null;
   private outInterface: InterfaceMatch | null = null;
-  private protocol: { number: number; invert: boolean } | null = null;
   private fragment: { invert: boolean } | null = null;
-  private packets = 0;
-  private bytes = 0;
-  /** Letters of the options given. */
-  private given = '';
   private foreign = false;
-  private readonly context: { -readonly [K in keyof OptionContext]: OptionContext[K] };
-
-  /** `file` names the text in positions. */
-  constructor(
-    private readonly family: Family,
-    private readonly file: string,
-    private readonly scope: Scope,
-  ) {
-    this.registry = registryOf(family);
-    this.context = {
-      family,
-      protocol: null,
-      table: '',
-      fail: (message, word) => this.failExtension(message, word),
-    };
-  }
-
   /**
    * Reads the command that begins at word `from`. null: it is for the other family (-4 or -6 in iptables-restore's text).
    * @param tableFixed The table was named before (iptables-restore), so that -t may not name another.
@@ -156,13 +78,10 @@ export class CommandParser {
     this.table = table;
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
     this.number = this.packets = this.bytes = 0;
-    this.isGoto = this.impliedUsed = this.foreign = this.sourceInvert = this.destinationInvert = false;
-    this.target = null;
-    this.loaded.length = 0;
-    this.matches = NO_MATCHES;
+    this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
+    this.resetExtensions();
     this.sourceAt = this.destinationAt = -1;
-    this.inInterface = this.outInterface = this.protocol = this.fragment = null;
-    this.context.protocol = null;
+    this.inInterface = this.outInterface = this.fragment = null;
   }
 
   // ---- words ----
@@ -212,75 +131,32 @@ export class CommandParser {
     this.base(base, base.args === 1 ? (attached ?? this.argumentOf()) : (attached ?? ''), tableFixed);
   }
 
-  /** An option of an extension by its whole name. */
-  private readExtension(name: string, attached: string | null): boolean {
-    for (let i = this.loaded.length - 1; i >= 0; i--) {
-      const loaded = this.loaded[i] as Loaded;
-      const option = loaded.known.options.get(name);
-      if (option === undefined) continue;
-      this.extension(loaded, option, attached);
-      return true;
-    }
-    return false;
-  }
-
   private readAbbreviated(name: string, attached: string | null, word: string, tableFixed: boolean): void {
     for (;;) {
       const found = this.candidates(name);
       if (found.length === 1) {
         const { base, loaded, option } = found[0] as Candidate;
         if (base !== null) this.baseLong(base, attached, word, tableFixed);
-        else this.extension(loaded as Loaded, option as OptionSpec, attached);
+        else this.takeOption(loaded as Loaded, option as OptionSpec, attached);
         return;
       }
       if (!this.loadImplied()) break;
       if (this.readExtension(name, attached)) return;
     }
-    this.fail(`unknown option "${word}"`, { hint: this.optionHint(name) });
+    this.fail(`unknown option "${word}"`, this.unknownOption(name));
   }
 
-  /** Different options whose names begin so. */
-  private candidates(beginning: string): Candidate[] {
-    const found: Candidate[] = [];
-    for (const [name, base] of BASE_OPTIONS) {
-      if (name.startsWith(beginning) && !found.some((f) => f.base?.letter === base.letter)) {
-        found.push({ base, loaded: null, option: null });
-      }
+  /** An option may be unknown because its target is. */
+  private unknownOption(name: string): ErrorDetails {
+    const { jump, table } = this;
+    if (jump === '' || this.target !== null || isVerdict(jump) || this.scope.isChain(table, jump)) {
+      return { hint: this.optionHint(name) };
     }
-    for (const loaded of this.loaded) {
-      for (const [name, option] of loaded.known.options) {
-        if (name.startsWith(beginning) && !found.some((f) => f.loaded === loaded && f.option === option)) {
-          found.push({ base: null, loaded, option });
-        }
-      }
-    }
-    return found;
-  }
-
-  private optionHint(name: string): string {
-    const names = [...BASE_OPTIONS.keys()].map((n) => `--${n}`);
-    for (const { known } of this.loaded) for (const option of known.options.keys()) names.push(`--${option}`);
-    const exact: string[] = [];
-    for (const [match, known] of this.registry.matches) if (known.options.has(name)) exact.push(`-m ${match}`);
-    for (const [target, known] of this.registry.targets) if (known.options.has(name)) exact.push(`-j ${target}`);
-    const where = exact.length === 0 ? suggest(`--${name}`, names) : `; "--${name}" belongs to ${exact.join(', ')}`;
-    return `expected an option of iptables or of a -m or -j before it${where}`;
-  }
-
-  /** The word after an option that needs one. */
-  private argumentOf(): string {
-    if (this.at >= this.words.count) {
-      const option = this.words.text[this.words.count - 1] as string;
-      this.fail(`option "${option}" requires an argument`);
-    }
-    this.blame = this.at;
-    return this.words.text[this.at++] as string;
-  }
-
-  /** Whether a word follows that is neither an option nor `!`. */
-  private hasWord(): boolean {
-    const next = this.words.text[this.at];
-    return next !== undefined && next.charCodeAt(0) !== 45 && next.charCodeAt(0) !== 33;
+    const near = suggest(jump, this.registry.targets.keys());
+    return {
+      position: this.positionOf(this.jumpAt),
+      hint: `"${jump}" is not known: expected a target or a chain of table ${table}${near}`,
+    };
   }
 
   // ---- options ----
@@ -378,11 +254,6 @@ export class CommandParser {
     }
   }
 
-  private once(letter: string): void {
-    if (this.given.includes(letter)) this.fail(`multiple -${letter} flags not allowed`);
-    this.given += letter;
-  }
-
   private command(verb: string, value: string): void {
     if (this.invert) this.fail("unexpected '!' flag");
     if (this.verb !== '') this.fail(`Cannot use -${verb} with -${this.verb}`);
@@ -435,36 +306,6 @@ export class CommandParser {
     if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
   }
 
-  private readProtocol(value: string): void {
-    const name = value.toLowerCase();
-    let number = readUint(name, 0, 255);
-    if (number < 0) number = protocolNumber(name);
-    if (number < 0) {
-      this.fail(`unknown protocol "${name}" specified`, {
-        hint: `expected a protocol's number or name${suggest(name, protocolNameList())}`,
-      });
-    }
-    if (number === 0 && this.invert) this.fail('rule would never match protocol');
-    if (number === 0) return;
-    this.protocol = { number, invert: this.invert };
-    this.context.protocol = this.protocol;
-    // Of the extension headers ip6tables looks through, only ESP and AH can be asked for by number.
-    if (this.family !== 2 && !this.invert && (number === 43 || number === 44 || number === 60)) {
-      this.warn(`never matched protocol: ${protocolName(number)}. use extension match instead.`);
-    }
-  }
-
-  private readInterface(name: string): InterfaceMatch | null {
-    if (name === '') this.fail('Empty interface is likely to be undesired');
-    if (name.length > MAX_INTERFACE_LEN) {
-      this.fail(`interface name \`${name}' must be shorter than IFNAMSIZ (${MAX_INTERFACE_LEN})`);
-    }
-    if (name.includes('/') || name.includes(' ')) {
-      this.warn(`weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`);
-    }
-    return name === '+' && !this.invert ? null : { name, invert: this.invert };
-  }
-
   private readJump(name: string, isGoto: boolean): void {
     if (this.invert) this.fail('cannot have ! before -j');
     if (this.given.includes('j')) this.fail('multiple -j flags not allowed');
@@ -476,81 +317,7 @@ export class CommandParser {
     if (name === '') this.fail('Invalid target name (too short)');
     if (name.length > MAX_CHAIN_LEN) this.fail(`Invalid target name \`${name}' (${MAX_CHAIN_LEN} chars max)`);
     if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid target name \`${name}'`);
-    const known = this.registry.targets.get(name);
-    if (known === undefined) return;
-    this.target = { known, spec: known.extension.init(this.family), seen: new Set() };
-    this.loaded.push(this.target);
-  }
-
-  private readMatch(name: string): void {
-    const known = this.registry.matches.get(name);
-    if (known === undefined) {
-      this.fail(`Couldn't load match \`${name}':No such file or directory`, {
-        hint: `expected the name of a match${suggest(name, this.registry.matches.keys())}`,
-      });
-    }
-    this.addMatch(known);
-  }
-
-  private addMatch(known: Known<MatchUse['extension']>): void {
-    const spec: unknown = known.extension.init(this.family);
-    this.loaded.push({ known, spec, seen: new Set() });
-    const use: MatchUse = { extension: known.extension, spec };
-    if (this.matches === NO_MATCHES) this.matches = [use];
-    else this.matches.push(use);
-  }
-
-  /** Loads the match of `-p`, once, when an option is unknown so far. */
-  private loadImplied(): boolean {
-    if (this.protocol === null || this.impliedUsed) return false;
-    this.impliedUsed = true;
-    const known = this.registry.implied.get(this.protocol.number);
-    if (known === undefined) return false;
-    this.addMatch(known);
-    return true;
-  }
-
-  private readCounters(value: string): void {
-    if (this.invert) this.fail('cannot have ! before -c');
-    this.once('c');
-    const comma = value.indexOf(',');
-    const packets = comma < 0 ? value : value.slice(0, comma);
-    let bytes = comma < 0 ? '' : value.slice(comma + 1);
-    if (comma < 0) {
-      if (!this.hasWord()) this.fail('-c requires packet and byte counter');
-      bytes = this.argumentOf();
-    }
-    this.packets = readUint(packets, 0, Number.MAX_VALUE);
-    if (this.packets < 0) this.fail('-c packet counter not numeric');
-    this.bytes = readUint(bytes, 0, Number.MAX_VALUE);
-    if (this.bytes < 0) this.fail('-c byte counter not numeric');
-  }
-
-  private extension(loaded: Loaded, option: OptionSpec, attached: string | null): void {
-    const { extension } = loaded.known;
-    const at = this.blame;
-    let value = '';
-    if (option.args === 1) value = attached ?? this.argumentOf();
-    else if (option.args === 2) value = this.twoArguments(option.name, attached);
-    else if (option.args === 'optional') value = attached ?? (this.hasWord() ? this.argumentOf() : '');
-    else if (attached !== null) this.fail(`unknown option "${this.words.text[at]}"`);
-    if (loaded.seen.has(option.name) && option.repeat !== true) {
-      this.blame = at;
-      this.fail(option.repeatMessage ?? `${extension.name}: option "--${option.name}" can only be used once.`);
-    }
-    if (this.invert && option.invert !== true) {
-      this.blame = at;
-      this.fail(`${extension.name}: option "--${option.name}" cannot be inverted.`);
-    }
-    loaded.seen.add(option.name);
-    this.context.table = this.table;
-    extension.option(loaded.spec, option.name, value, this.invert, this.context);
-  }
-
-  private twoArguments(name: string, attached: string | null): string {
-    const first = attached ?? this.argumentOf();
-    if (!this.hasWord()) this.fail(`--${name} requires two args.`);
-    return `${first} ${this.argumentOf()}`;
+    this.readTarget(name);
   }
 
   // ---- the end ----
@@ -561,13 +328,15 @@ export class CommandParser {
       this.fail('\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.');
     }
     this.blame = this.first;
-    for (const loaded of this.loaded) this.checkExtension(loaded);
+    for (let i = 0; i < this.loadedCount; i++) this.checkExtension(this.loaded[i] as Loaded);
     if (this.at < this.words.count) this.fail('unknown arguments found on commandline');
     if (this.verb === '') this.fail('no command specified', { hint: 'expected -A, -I, -N, -P ...' });
     if (this.invert) this.fail('nothing appropriate following !');
     const takesRule = 'AICR'.includes(this.verb) || (this.verb === 'D' && this.number === 0);
-    const sources = takesRule ? this.addresses(this.source, this.sourceAt, this.sourceInvert) : [];
-    const destinations = takesRule ? this.addresses(this.destination, this.destinationAt, this.destinationInvert) : [];
+    const sources = takesRule ? this.addresses(this.source, this.sourceAt, this.sourceInvert) : NO_ADDRESSES;
+    const destinations = takesRule
+      ? this.addresses(this.destination, this.destinationAt, this.destinationInvert)
+      : NO_ADDRESSES;
     this.checkLists(sources.length, destinations.length);
     this.checkLegal();
     const position = this.positionOf(this.first);
@@ -586,23 +355,6 @@ export class CommandParser {
       flags: this.given,
       position,
     };
-  }
-
-  private checkExtension(loaded: Loaded): void {
-    const { extension } = loaded.known;
-    this.context.table = this.table;
-    extension.check?.(loaded.spec, loaded.seen, this.context);
-    for (const option of extension.options) {
-      if (!loaded.seen.has(option.name)) {
-        if (option.required === true) this.fail(`${extension.name}: option "--${option.name}" must be specified`);
-        continue;
-      }
-      if (option.excludes === undefined) continue;
-      for (const other of extension.options) {
-        if (!option.excludes.includes(other.name) || !loaded.seen.has(other.name)) continue;
-        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other.name}".`);
-      }
-    }
   }
 
   private checkLists(sources: number, destinations: number): void {
@@ -638,36 +390,11 @@ export class CommandParser {
     return this.table as TableName;
   }
 
-  /** The addresses of -s or -d; empty = any. */
-  private addresses(text: string, at: number, invert: boolean): AddressMatch[] {
-    if (at < 0) return [];
-    this.blame = at;
-    const list: AddressMatch[] = [];
-    for (const part of text.split(',')) {
-      const address = new Int32Array(4);
-      const mask = new Int32Array(4);
-      const slash = part.lastIndexOf('/');
-      if (slash < 0) {
-        fillMask(this.family === 2 ? 32 : 128, mask);
-      } else if (!readMask(part.slice(slash + 1), this.family, mask)) {
-        this.fail(`invalid mask \`${part.slice(slash + 1)}' specified`);
-      }
-      // With an empty mask the name does not matter: any/0.
-      const name = slash < 0 ? part : part.slice(0, slash);
-      const any = (mask[0] as number) === 0 && mask[1] === 0 && mask[2] === 0 && mask[3] === 0;
-      if (!any && !readHost(name, this.family, address)) {
-        this.fail(`host/network \`${name}' not found`, {
-          hint: `expected an IPv${this.family === 2 ? 4 : 6} address; names of hosts are not looked up`,
-        });
-      }
-      for (let i = 0; i < 4; i++) address[i] = any ? 0 : (address[i] as number) & (mask[i] as number);
-      list.push({ address, mask, invert });
-    }
-    this.blame = this.first;
-    return list;
-  }
-
-  private makeRules(sources: AddressMatch[], destinations: AddressMatch[], position: Position): Rule[] {
+  private makeRules(
+    sources: readonly AddressMatch[],
+    destinations: readonly AddressMatch[],
+    position: Position,
+  ): Rule[] {
     this.checkInterfaces();
     const target = this.makeTarget();
     const rules: Rule[] = [];
@@ -680,7 +407,7 @@ export class CommandParser {
           outInterface: this.outInterface,
           protocol: this.protocol,
           fragment: this.fragment,
-          matches: this.matches === NO_MATCHES ? [] : s + d === 0 ? this.matches : this.matches.slice(),
+          matches: this.takeMatches(s + d > 0),
           target,
           packets: this.packets,
           bytes: this.bytes,
@@ -703,13 +430,7 @@ export class CommandParser {
 
   private makeTarget(): Target | null {
     const name = this.jump;
-    if (this.target !== null) {
-      const { known, spec } = this.target as {
-        known: Known<Extract<Target, { kind: 'extension' }>['extension']>;
-        spec: unknown;
-      };
-      return { kind: 'extension', extension: known.extension, spec };
-    }
+    if (this.target !== null) return this.target;
     if (!this.given.includes('j')) return null;
     if (!this.isGoto && isVerdict(name)) return { kind: 'verdict', name };
     this.blame = this.jumpAt;
@@ -733,51 +454,10 @@ export class CommandParser {
     }
     return { kind: this.isGoto ? 'goto' : 'jump', chain: name };
   }
-
-  // ---- errors ----
-
-  private positionOf(word: number): Position {
-    const last = this.words.count - 1;
-    const i = word < last ? word : last;
-    return { file: this.file, line: this.words.line[i] ?? 1, column: this.words.column[i] ?? 1 };
-  }
-
-  private fail(text: string, details: ErrorDetails = {}): never {
-    throw new RuleTextError(text, { position: this.positionOf(this.blame), ...details });
-  }
-
-  private failExtension(message: string, word?: string): never {
-    if (word !== undefined) {
-      for (let i = Math.min(this.at, this.words.count) - 1; i >= this.first; i--) {
-        if (this.words.text[i] !== word) continue;
-        this.blame = i;
-        break;
-      }
-    }
-    // One message of REJECT's goes out without the program's name.
-    this.fail(message, message.startsWith('--reject-with echo-reply') ? { form: 'bare' } : {});
-  }
-
-  private warn(message: string): void {
-    this.scope.warn(message, this.positionOf(this.blame));
-  }
-}
-
-interface Candidate {
-  base: BaseOption | null;
-  loaded: Loaded | null;
-  option: OptionSpec | null;
 }
 
 const VERDICTS: readonly Verdict[] = ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'];
 
 function isVerdict(name: string): name is Verdict {
   return name === 'ACCEPT' || name === 'DROP' || name === 'RETURN' || name === 'QUEUE';
-}
-
-/** `0.0.0.0/0` not inverted is no test. */
-function unlessAny(a: AddressMatch | undefined): AddressMatch | null {
-  if (a === undefined) return null;
-  const empty = a.mask[0] === 0 && a.mask[1] === 0 && a.mask[2] === 0 && a.mask[3] === 0;
-  return empty && !a.invert ? null : a;
 }

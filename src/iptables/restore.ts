@@ -16,9 +16,10 @@ import {
   type TableName,
 } from '../rules/model.js';
 import { checkTable } from './check.js';
+import type { Scope } from './command.js';
 import { addChain, applyCommand, emptyRuleset, openTable } from './edit.js';
 import { type ErrorDetails, RuleTextError, suggest } from './errors.js';
-import { CommandParser, type Scope } from './parse.js';
+import { CommandParser } from './parse.js';
 import { loadScript } from './script.js';
 import { splitRestoreLine, Words } from './tokens.js';
 

@@ -8,9 +8,10 @@
 import { RuleError } from '../rules/context.js';
 import type { Family, Position, Ruleset } from '../rules/model.js';
 import { checkTable } from './check.js';
+import type { Scope } from './command.js';
 import { applyCommand, emptyRuleset, openTable } from './edit.js';
 import { RuleTextError } from './errors.js';
-import { CommandParser, type Scope } from './parse.js';
+import { CommandParser } from './parse.js';
 import type { LoadRulesOptions } from './restore.js';
 import { ShellReader, type Variables, type Words } from './tokens.js';
 
@@ -67,9 +68,10 @@ function runCommand(
     return true;
   }
   if (first === 'sudo') at++;
-  const program = PROGRAM.exec(words.text[at] ?? '');
+  const name = at < words.count ? (words.text[at] as string) : '';
+  const program = PROGRAM.exec(name);
   if (program === null) {
-    refuse(words, Math.min(at, words.count - 1), file, `"${words.text[at] ?? first}" is not known here`);
+    refuse(words, Math.min(at, words.count - 1), file, `"${name || first}" is not known here`);
   }
   if ((program[1] === 'iptables') !== (ruleset.family === 2)) return true;
   const command = parser.parse(words, at + 1, 'filter');

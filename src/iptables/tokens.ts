@@ -13,24 +13,21 @@ export class Words {
   /** Whether a quote stood in it: such a word is never taken for `-t`. */
   readonly quoted: boolean[] = [];
 
-  get count(): number {
-    return this.text.length;
-  }
+  /** Number of words; what lies behind is left from before. */
+  count = 0;
 
   /** Forgets all words. */
   clear(): void {
-    this.text.length = 0;
-    this.column.length = 0;
-    this.line.length = 0;
-    this.quoted.length = 0;
+    this.count = 0;
   }
 
   /** Adds a word. */
   push(text: string, line: number, column: number, quoted = false): void {
-    this.text.push(text);
-    this.column.push(column);
-    this.line.push(line);
-    this.quoted.push(quoted);
+    const i = this.count++;
+    this.text[i] = text;
+    this.column[i] = column;
+    this.line[i] = line;
+    this.quoted[i] = quoted;
   }
 
   /** Words of an argument vector; each one's column is its number. */

@@ -1,0 +1,218 @@
+/**
+ * Extensions of the rule being read: which are loaded, which options they have, and handing options to them.
+ */
+import type { OptionContext, OptionSpec } from '../rules/extension.js';
+import type { Family, MatchUse, Target } from '../rules/model.js';
+import { type Known, type Registry, registryOf } from '../rules/registry.js';
+import { BASE_OPTIONS, type BaseOption } from './base-options.js';
+import type { Scope } from './command.js';
+import { suggest } from './errors.js';
+import { WordReader } from './word-reader.js';
+
+type TargetUse = Extract<Target, { kind: 'extension' }>;
+
+/** An extension of the rule being read. */
+export interface Loaded {
+  known: Known<MatchUse['extension']> | Known<TargetUse['extension']>;
+  spec: unknown;
+  seen: Set<string>;
+}
+
+/** What an abbreviated option may stand for: one of iptables' own or one of a loaded extension. */
+export interface Candidate {
+  base: BaseOption | null;
+  loaded: Loaded | null;
+  option: OptionSpec | null;
+}
+
+const NO_MATCHES: MatchUse[] = [];
+
+/** Reads options of extensions. */
+export class ExtensionReader extends WordReader {
+  protected readonly registry: Registry;
+  protected invert = false;
+  protected table = 'filter';
+  protected protocol: { number: number; invert: boolean } | null = null;
+  /** -j as an extension. */
+  protected target: TargetUse | null = null;
+  protected matches: MatchUse[] = NO_MATCHES;
+  /** In the order of loading; the first `loadedCount` count, the others wait for use. */
+  protected readonly loaded: Loaded[] = [];
+  protected loadedCount = 0;
+  private impliedUsed = false;
+  private readonly context: { -readonly [K in keyof OptionContext]: OptionContext[K] };
+
+  constructor(family: Family, file: string, scope: Scope) {
+    super(family, file, scope);
+    this.registry = registryOf(family);
+    this.context = {
+      family,
+      protocol: null,
+      table: '',
+      fail: (message, word) => this.failExtension(message, word),
+    };
+  }
+
+  /** Forgets the rule before. */
+  protected resetExtensions(): void {
+    this.target = null;
+    this.loadedCount = 0;
+    this.matches = NO_MATCHES;
+    this.protocol = null;
+    this.impliedUsed = false;
+  }
+
+  /** The rule's matches, its own array. */
+  protected takeMatches(copy: boolean): MatchUse[] {
+    if (this.matches === NO_MATCHES) return [];
+    return copy ? this.matches.slice() : this.matches;
+  }
+
+  /** Loads a target for -j; false: there is no such extension. */
+  protected readTarget(name: string): boolean {
+    const known = this.registry.targets.get(name);
+    if (known === undefined) return false;
+    const spec: unknown = known.extension.init(this.family);
+    this.target = { kind: 'extension', extension: known.extension, spec };
+    this.loadExtension(known, spec);
+    return true;
+  }
+
+  private loadExtension(known: Loaded['known'], spec: unknown): void {
+    const free = this.loaded[this.loadedCount++];
+    if (free === undefined) {
+      this.loaded.push({ known, spec, seen: new Set() });
+      return;
+    }
+    free.known = known;
+    free.spec = spec;
+    if (free.seen.size > 0) free.seen.clear();
+  }
+
+  /** An option of an extension by its whole name. */
+  protected readExtension(name: string, attached: string | null): boolean {
+    for (let i = this.loadedCount - 1; i >= 0; i--) {
+      const loaded = this.loaded[i] as Loaded;
+      const option = loaded.known.options.get(name);
+      if (option === undefined) continue;
+      this.takeOption(loaded, option, attached);
+      return true;
+    }
+    return false;
+  }
+
+  /** Different options whose names begin so. */
+  protected candidates(beginning: string): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [name, base] of BASE_OPTIONS) {
+      if (name.startsWith(beginning) && !found.some((f) => f.base?.letter === base.letter)) {
+        found.push({ base, loaded: null, option: null });
+      }
+    }
+    for (const loaded of this.loaded.slice(0, this.loadedCount)) {
+      for (const [name, option] of loaded.known.options) {
+        if (name.startsWith(beginning) && !found.some((f) => f.loaded === loaded && f.option === option)) {
+          found.push({ base: null, loaded, option });
+        }
+      }
+    }
+    return found;
+  }
+
+  protected optionHint(name: string): string {
+    const names = [...BASE_OPTIONS.keys()].map((n) => `--${n}`);
+    for (const { known } of this.loaded.slice(0, this.loadedCount))
+      for (const option of known.options.keys()) names.push(`--${option}`);
+    const exact: string[] = [];
+    for (const [match, known] of this.registry.matches) if (known.options.has(name)) exact.push(`-m ${match}`);
+    for (const [target, known] of this.registry.targets) if (known.options.has(name)) exact.push(`-j ${target}`);
+    const where = exact.length === 0 ? suggest(`--${name}`, names) : `; "--${name}" belongs to ${exact.join(', ')}`;
+    return `expected an option of iptables or of a -m or -j before it${where}`;
+  }
+
+  protected readMatch(name: string): void {
+    const known = this.registry.matches.get(name);
+    if (known === undefined) {
+      this.fail(`Couldn't load match \`${name}':No such file or directory`, {
+        hint: `expected the name of a match${suggest(name, this.registry.matches.keys())}`,
+      });
+    }
+    this.addMatch(known);
+  }
+
+  private addMatch(known: Known<MatchUse['extension']>): void {
+    const spec: unknown = known.extension.init(this.family);
+    this.loadExtension(known, spec);
+    const use: MatchUse = { extension: known.extension, spec };
+    if (this.matches === NO_MATCHES) this.matches = [use];
+    else this.matches.push(use);
+  }
+
+  /** Loads the match of `-p`, once, when an option is unknown so far. */
+  protected loadImplied(): boolean {
+    if (this.protocol === null || this.impliedUsed) return false;
+    this.impliedUsed = true;
+    const known = this.registry.implied.get(this.protocol.number);
+    if (known === undefined) return false;
+    this.addMatch(known);
+    return true;
+  }
+
+  protected takeOption(loaded: Loaded, option: OptionSpec, attached: string | null): void {
+    const { extension } = loaded.known;
+    const at = this.blame;
+    let value = '';
+    if (option.args === 1) value = attached ?? this.argumentOf();
+    else if (option.args === 2) value = this.twoArguments(option.name, attached);
+    else if (option.args === 'optional') value = attached ?? (this.hasWord() ? this.argumentOf() : '');
+    else if (attached !== null) this.fail(`unknown option "${this.words.text[at]}"`);
+    if (loaded.seen.has(option.name) && option.repeat !== true) {
+      this.blame = at;
+      this.fail(option.repeatMessage ?? `${extension.name}: option "--${option.name}" can only be used once.`);
+    }
+    if (this.invert && option.invert !== true) {
+      this.blame = at;
+      this.fail(`${extension.name}: option "--${option.name}" cannot be inverted.`);
+    }
+    loaded.seen.add(option.name);
+    this.context.table = this.table;
+    this.context.protocol = this.protocol;
+    extension.option(loaded.spec, option.name, value, this.invert, this.context);
+  }
+
+  private twoArguments(name: string, attached: string | null): string {
+    const first = attached ?? this.argumentOf();
+    if (!this.hasWord()) this.fail(`--${name} requires two args.`);
+    return `${first} ${this.argumentOf()}`;
+  }
+
+  protected checkExtension(loaded: Loaded): void {
+    const { extension } = loaded.known;
+    this.context.table = this.table;
+    this.context.protocol = this.protocol;
+    extension.check?.(loaded.spec, loaded.seen, this.context);
+    for (const option of extension.options) {
+      if (!loaded.seen.has(option.name)) {
+        if (option.required === true) this.fail(`${extension.name}: option "--${option.name}" must be specified`);
+        continue;
+      }
+      if (option.excludes === undefined) continue;
+      for (const other of extension.options) {
+        if (!option.excludes.includes(other.name) || !loaded.seen.has(other.name)) continue;
+        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other.name}".`);
+      }
+    }
+  }
+
+  private failExtension(message: string, word?: string): never {
+    if (word !== undefined) {
+      for (let i = Math.min(this.at, this.words.count) - 1; i >= this.first; i--) {
+        if (this.words.text[i] !== word) continue;
+        this.blame = i;
+        break;
+      }
+    }
+    // One message of REJECT's goes out without the program's name.
+    this.fail(message, message.startsWith('--reject-with echo-reply') ? { form: 'bare' } : {});
+  }
+}
