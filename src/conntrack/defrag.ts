@@ -18,7 +18,19 @@
  * Memory. Pools are made at the first fragment of a family, then nothing allocates.
  */
 
-import { AF_INET, HAS_CUT, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, Packet, T_DST } from '../wire/packet.js';
+import {
+  AF_INET,
+  HAS_BROKEN_CHAIN,
+  HAS_CUT,
+  HAS_LATER_FRAGMENT,
+  HAS_LOCAL_ORIGIN,
+  HAS_REASSEMBLED,
+  IPPROTO_ICMPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  Packet,
+  T_DST,
+} from '../wire/packet.js';
 import { parseNetwork } from '../wire/parse.js';
 import { finishHeader4, finishHeader6, nextHeaderField } from './fragment-headers.js';
 import { FragmentPeers } from './fragment-peers.js';
@@ -189,7 +201,7 @@ export class Defragmenter {
     const payloadLen = view.getUint16(p.l3Off + 4);
     const at = p.fragmentOff;
     const nextHeader = at < 0 ? NONE : nextHeaderField(p);
-    if (payloadLen === 0 || nextHeader === NONE) return DEFRAG_PASS;
+    if (payloadLen === 0 || nextHeader === NONE || headerCutOff(p)) return DEFRAG_PASS;
     if (this.#queues6 === null) this.#queues6 = this.#make(this.#limits.high6, this.#limits.timeout6Ms, false);
     const family = this.#queues6;
     const first = p.tuple[T_DST]!;
@@ -336,4 +348,16 @@ export class Defragmenter {
     if (counted && this.#limits.maxDistance > 0) this.#peers = new FragmentPeers();
     return new FamilyQueues(high, timeoutMs, counted ? this.#peers : null);
   }
+}
+
+/**
+ * A first fragment that ends inside its transport header (RFC 8200 section 4.5): not queued but passed on, as ipv6frag_thdr_
+ * truncated decides. A chain that cannot be read counts as whole.
+ */
+function headerCutOff(p: Packet): boolean {
+  if ((p.has & (HAS_LATER_FRAGMENT | HAS_BROKEN_CHAIN)) !== 0 || p.l4Off < 0) return false;
+  let needed = 1;
+  if (p.protocol === IPPROTO_TCP) needed = 20;
+  else if (p.protocol === IPPROTO_UDP || p.protocol === IPPROTO_ICMPV6) needed = 8;
+  return p.l4Off + needed > p.l3Off + p.l3Len;
 }

@@ -164,7 +164,7 @@ export class Refragmenter {
 /** Copies `[from, to)` of the packet; what the capture did not hold is zero. */
 function copy(p: Packet, from: number, to: number, out: Uint8Array, at: number): void {
   const bytes = p.bytes;
-  const stop = to < p.end ? to : p.end;
+  const stop = Math.min(to, p.end);
   let i = from;
   for (; i < stop; i++) out[at + i - from] = bytes[i]!;
   for (; i < to; i++) out[at + i - from] = 0;
