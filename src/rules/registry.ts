@@ -6,6 +6,7 @@ import { addrtype } from './match/addrtype.js';
 import { ah } from './match/ah.js';
 import { comment } from './match/comment.js';
 import { connbytes } from './match/connbytes.js';
+import { connlimit } from './match/connlimit.js';
 import { connmark } from './match/connmark.js';
 import { conntrack } from './match/conntrack.js';
 import { devgroup } from './match/devgroup.js';
@@ -14,6 +15,7 @@ import { dst } from './match/dst.js';
 import { ecn } from './match/ecn.js';
 import { esp } from './match/esp.js';
 import { frag } from './match/frag.js';
+import { hashlimit } from './match/hashlimit.js';
 import { hbh } from './match/hbh.js';
 import { helper } from './match/helper.js';
 import { hl } from './match/hl.js';
@@ -29,6 +31,7 @@ import { multiport } from './match/multiport.js';
 import { pkttype } from './match/pkttype.js';
 import { policy } from './match/policy.js';
 import { quota } from './match/quota.js';
+import { recent } from './match/recent.js';
 import { rt } from './match/rt.js';
 import { sctp } from './match/sctp.js';
 import { state } from './match/state.js';
@@ -62,6 +65,7 @@ export const MATCHES: readonly MatchExtension[] = [
   ah,
   comment,
   connbytes,
+  connlimit,
   connmark,
   conntrack,
   devgroup,
@@ -70,6 +74,7 @@ export const MATCHES: readonly MatchExtension[] = [
   ecn,
   esp,
   frag,
+  hashlimit,
   hbh,
   helper,
   hl,
@@ -85,6 +90,7 @@ export const MATCHES: readonly MatchExtension[] = [
   pkttype,
   policy,
   quota,
+  recent,
   rt,
   sctp,
   state,
