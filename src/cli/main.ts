@@ -76,7 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const line = explain(error);
     if (line !== null) {
       process.stderr.write(`statewall: ${line}\n`);
-      return EXIT_FAILED;
+      return error instanceof ReplayError ? error.status : EXIT_FAILED;
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stderr.write(`statewall: this is a bug in statewall, please report it with what follows.\n${stack}\n`);

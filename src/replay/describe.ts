@@ -14,7 +14,8 @@ export const LINK_IPV4 = 228;
 export const LINK_IPV6 = 229;
 export const LINK_SLL2 = 276;
 
-const ETHERTYPES: Record<number, string> = {
+/** Ethertypes that are not IP, by number. */
+export const ETHERTYPES: Record<number, string> = {
   2054: 'ARP',
   32821: 'RARP',
   35020: 'LLDP',

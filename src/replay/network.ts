@@ -52,7 +52,7 @@ export function checkLocal(address: string): void {
   const parsed = parseAddress(text);
   const max = parsed?.family === 10 ? 128 : 32;
   const ok = parsed !== null && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= max));
-  if (!ok) throw new ReplayError(`--local: "${address}" is not an address`);
+  if (!ok) throw new ReplayError(`--local: "${address}" is not an address`, 2);
 }
 
 /** Puts --sysctl over the configuration's own. */

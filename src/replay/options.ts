@@ -50,10 +50,14 @@ export interface HostSetup {
 /** Makes the host of a replay. Throws RuleError (rules) or HostConfigError (configuration). */
 export type HostMaker = (setup: HostSetup) => ReplayHost;
 
-/** Something that the person at the keyboard can put right; printed without a stack, exit status 1. */
+/** Something that the person at the keyboard can put right; printed without a stack. */
 export class ReplayError extends Error {
-  constructor(message: string) {
+  /** 2: the command line is wrong; 1: something that it names is. */
+  readonly status: 1 | 2;
+
+  constructor(message: string, status: 1 | 2 = 1) {
     super(message);
     this.name = 'ReplayError';
+    this.status = status;
   }
 }

@@ -119,7 +119,7 @@ export interface ReplayHost {
   reasonText(): string;
   /** A word for what was skipped: `ARP`, `LLDP`, `not readable`. */
   skipName(reason: number): string;
-  /** IPS_ bits and id of a connection that the last packet belongs to. */
+  /** IPS_ bits and id of the connection of the packet that was run last. */
   status(connection: number): number;
   id(connection: number): number;
   onEmit: EmitSink | null;

@@ -24,7 +24,6 @@ export async function runReplay(o: ReplayOptions, makeHost: HostMaker, warn: (li
   try {
     checkArguments(o);
     const hostFile = readHostFile(o);
-    for (const a of o.local) checkLocal(a);
     const rules = named(o.rules);
     const rules6 = named(o.rules6);
     const table = named(o.loadTable);
@@ -52,7 +51,8 @@ export async function runReplay(o: ReplayOptions, makeHost: HostMaker, warn: (li
 
 function checkArguments(o: ReplayOptions): void {
   const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
-  if (stdin > 1) throw new ReplayError('standard input (-) can be read only once');
+  for (const a of o.local) checkLocal(a);
+  if (stdin > 1) throw new ReplayError('standard input (-) can be read only once', 2);
 }
 
 function named(file: string | null): NamedText | null {
@@ -65,6 +65,7 @@ async function localAddresses(o: ReplayOptions, warn: (line: string) => void): P
   if (o.captures.includes('-')) {
     throw new ReplayError(
       'whose capture this is cannot be found out from standard input, which is read only once: say --local ADDRESS or --host FILE',
+      2,
     );
   }
   const sources = o.captures.map(openCapture);
@@ -135,7 +136,7 @@ class Arrival {
     this.host = host;
     this.warn = warn;
     if (o.inInterface !== null && host.interfaceIndex(o.inInterface) === 0) {
-      throw new ReplayError(`--in-interface: the host has no interface "${o.inInterface}" (it has ${this.names()})`);
+      throw new ReplayError(`--in-interface: the host has no interface "${o.inInterface}" (it has ${this.names()})`, 2);
     }
   }
 

@@ -36,9 +36,7 @@ export class Summary {
   private readonly skipped = new Float64Array(1 << 16);
   private readonly invalid = new Float64Array(REASONS);
   private readonly outside = new Float64Array(REASONS);
-  /** By rule number: packets that it decided, and how it ended the last of them. */
-  private decided = new Float64Array(256);
-  private endings = new Uint8Array(256);
+  private readonly rules = new RuleCounts();
 
   /** Counts frames [from, to) of a batch that has been run. */
   count(batch: FrameBatch, from: number, to: number, r: PacketResults): void {
@@ -62,31 +60,18 @@ export class Summary {
       const state = r.state[i];
       this.states[state]++;
       const rule = r.rule[i];
-      if (rule >= 0) {
-        if (rule >= this.decided.length) this.grow(rule);
-        this.decided[rule]++;
-        this.endings[rule] = verdict;
-      }
+      if (rule >= 0) this.rules.add(rule, verdict);
       if (state === STATE_INVALID) this.invalid[r.reason[i] & (REASONS - 1)]++;
       else if (verdict === RESULT_DROP && rule < 0) this.outside[r.reason[i] & (REASONS - 1)]++;
     }
     this.bytes += bytes;
   }
 
-  private grow(rule: number): void {
-    const decided = new Float64Array(2 * rule + 2);
-    decided.set(this.decided);
-    this.decided = decided;
-    const endings = new Uint8Array(2 * rule + 2);
-    endings.set(this.endings);
-    this.endings = endings;
-  }
-
   /** The whole summary as a plain object: what `--json` ends with. */
   report(host: ReplayHost): SummaryReport {
     const rules: DecidedRule[] = [];
-    this.decided.forEach((packets, n) => {
-      if (packets > 0) rules.push({ ...host.rule(n), verdict: RESULT_NAMES[this.endings[n]], packets });
+    this.rules.forEach((rule, verdict, packets) => {
+      rules.push({ ...host.rule(rule), verdict: RESULT_NAMES[verdict], packets });
     });
     rules.sort((a, b) => b.packets - a.packets);
     const reasons = (counts: Float64Array): ReasonCount[] => {
@@ -130,6 +115,63 @@ export class Summary {
   /** The summary for people, with a line end after each line. */
   text(host: ReplayHost, colour: boolean): string {
     return formatReport(this.report(host), this, colour);
+  }
+}
+
+/**
+ * Packets by rule number, which is any Int32 from 0 on: open addressing, and a look at the last one first, because packets of
+ * one connection follow each other.
+ */
+class RuleCounts {
+  /** Rule number + 1; 0 = free. */
+  private keys = new Int32Array(1024);
+  private counts = new Float64Array(1024);
+  private verdicts = new Uint8Array(1024);
+  private used = 0;
+  private last = 0;
+
+  add(rule: number, verdict: number): void {
+    let at = this.last;
+    if (this.keys[at] !== rule + 1) at = this.find(rule);
+    this.counts[at]++;
+    this.verdicts[at] = verdict;
+    this.last = at;
+  }
+
+  private find(rule: number): number {
+    const mask = this.keys.length - 1;
+    let at = (Math.imul(rule, 0x9e3779b1) >>> 16) & mask;
+    while (this.keys[at] !== 0 && this.keys[at] !== rule + 1) at = (at + 1) & mask;
+    if (this.keys[at] === 0) {
+      if (2 * this.used >= mask) {
+        this.grow();
+        return this.find(rule);
+      }
+      this.keys[at] = rule + 1;
+      this.used++;
+    }
+    return at;
+  }
+
+  private grow(): void {
+    const { keys, counts, verdicts } = this;
+    this.keys = new Int32Array(2 * keys.length);
+    this.counts = new Float64Array(2 * keys.length);
+    this.verdicts = new Uint8Array(2 * keys.length);
+    this.used = 0;
+    for (let i = 0; i < keys.length; i++) {
+      if (keys[i] === 0) continue;
+      const at = this.find(keys[i] - 1);
+      this.counts[at] = counts[i];
+      this.verdicts[at] = verdicts[i];
+    }
+  }
+
+  /** In the order of rule numbers. */
+  forEach(take: (rule: number, verdict: number, packets: number) => void): void {
+    const places = [...this.keys.keys()].filter((i) => this.keys[i] !== 0);
+    places.sort((a, b) => this.keys[a] - this.keys[b]);
+    for (const i of places) take(this.keys[i] - 1, this.verdicts[i], this.counts[i]);
   }
 }
 
