@@ -1,0 +1,21 @@
+/**
+ * The packet path allocates nothing: no garbage is collected while millions of packets pass. Runs the built package in a
+ * process of its own, since a test runner allocates.
+ */
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const child = join(dirname(fileURLToPath(import.meta.url)), 'child.js');
+
+function run(what: string): { packets: number; collections: number } {
+  const args = ['--expose-gc', '--max-semi-space-size=1', child, what];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 }));
+}
+
+describe('three million packets without a garbage collection', () => {
+  it.each(['tracker', 'host'])('%s', (what) => expect(run(what)).toEqual({ packets: 3_000_000, collections: 0 }));
+
+  it('and the counting sees an object a packet', () => expect(run('control').collections).toBeGreaterThan(10));
+});
