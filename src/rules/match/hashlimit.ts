@@ -56,8 +56,9 @@ function defaultMask(family: number): number {
 function readPacketRate(text: string, c: OptionContext): { avg: number; unit: number } | null {
   const slash = text.indexOf('/');
   const unit = slash < 0 ? 1 : rateUnit(text.slice(slash + 1));
-  const count = atoi(text);
-  if (unit === 0 || count === 0) return null;
+  const count = Number.parseInt(text, 10);
+  if (unit === 0 || count === 0 || Number.isNaN(count)) return null;
+  // a negative number is a huge one
   const avg = count < 0 ? 0 : Math.floor((SCALE * unit) / count);
   if (avg === 0) c.fail(`Rate too fast "${text}"`, text);
   return { avg, unit };
@@ -70,7 +71,11 @@ function readByteRate(text: string): number | null {
   if (at < 1 || Number.isNaN(count) || count <= 0) return null;
   const letter = text[at - 1];
   const factor = letter === 'm' ? 1024 * 1024 : letter === 'k' ? 1024 : 1;
-  const bytes = Math.min(count * factor, UINT32_MAX);
+  return bytesToCost(Math.min(count * factor, UINT32_MAX));
+}
+
+/** The cost of a chunk for bytes a second of 32 bits. */
+function bytesToCost(bytes: number): number {
   return Math.floor(UINT32_MAX / (Math.floor(bytes / 2 ** BYTE_SHIFT) + 1));
 }
 
@@ -146,20 +151,34 @@ function finish(spec: HashlimitSpec, seen: ReadonlySet<string>, c: OptionContext
   spec.max = Math.min(spec.max, TABLE_MAX);
 }
 
-/** `512kb`, `992b`: the largest unit that leaves no rest. */
-function bytesText(bytes: number): string {
-  if (bytes !== 0 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)}mb`;
-  return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}kb` : `${bytes}b`;
+const UNITS: readonly (readonly [string, number])[] = [
+  ['mb', 1024 * 1024],
+  ['kb', 1024],
+];
+
+/** A rate in the largest unit whose whole number costs the same. */
+function byteRateText(cost: number): string {
+  const bytes = costToBytes(cost);
+  for (const [name, size] of UNITS) {
+    const whole = Math.floor(bytes / size);
+    if (whole > 0 && bytesToCost((whole * size) % 2 ** 32) === cost) return `${whole}${name}/s`;
+  }
+  return `${bytes}b/s`;
+}
+
+/** A burst in the largest unit that is not larger; what is left is not printed. */
+function byteBurstText(bytes: number): string {
+  for (const [name, size] of UNITS) if (bytes >= size) return `${Math.floor(bytes / size)}${name}`;
+  return `${bytes}b`;
 }
 
 function save(spec: HashlimitSpec, family: Family): string {
   let text = `--hashlimit-${spec.above ? 'above' : 'upto'} `;
   let unit = BYTE_EXPIRE;
   if (spec.bytes) {
-    const bytes = costToBytes(spec.avg);
-    text += `${bytesText(bytes)}/s`;
+    text += byteRateText(spec.avg);
     if (spec.burst !== 0) {
-      text += ` --hashlimit-burst ${bytesText(bytes * spec.burst)}`;
+      text += ` --hashlimit-burst ${byteBurstText(costToBytes(spec.avg) * spec.burst)}`;
       unit = BYTE_EXPIRE_BURST;
     }
   } else {
