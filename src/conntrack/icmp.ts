@@ -150,7 +150,8 @@ function errorIn(t: Tracker, p: Packet): number {
   t.table.readTuple(ref >> 1, ref & 1, wanted);
   for (let i = 0; i < 4; i++) {
     if (wanted[T_DST + i] !== p.tuple[T_DST + i]) {
-      t.invalid(p, REASON_ICMP_OUTER_ADDRESS, 0, 0, 0);
+      p.reasonArgs[3] = wanted[T_DST + 3]!;
+      t.invalid(p, REASON_ICMP_OUTER_ADDRESS, wanted[T_DST]!, wanted[T_DST + 1]!, wanted[T_DST + 2]!);
       return TRACK_INVALID;
     }
   }

@@ -4,7 +4,8 @@
  * The packet path stores the code in `Packet.reason` and up to four numbers in `Packet.reasonArgs`; text is made here, cold,
  * in two forms: the kernel's own log line (nf_conntrack_log_invalid) and a sentence for people.
  */
-import type { Packet } from '../wire/packet.js';
+import { formatAddress } from '../wire/address.js';
+import { AF_INET, type Packet, T_DST } from '../wire/packet.js';
 
 export const REASON_NONE = 0;
 export const REASON_UNTRACKABLE = 1;
@@ -80,6 +81,7 @@ interface ReasonText {
 }
 
 const u32 = (n: number | undefined): number => n! >>> 0;
+const swap32 = (n: number): number => (n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24);
 const hex = (n: number | undefined): string => u32(n).toString(16);
 
 /** Texts by code. Arguments are those that the tracker stored, in the order of the comments at the codes' use. */
@@ -207,7 +209,6 @@ const TEXTS: Record<number, ReasonText> = {
   },
   [REASON_ICMP_QUOTED_UNREADABLE]: {
     name: 'icmp-quoted-unreadable',
-    kernel: () => 'failed to get inner packet',
     say: () => 'the packet quoted in the ICMP error cannot be read',
   },
   [REASON_ICMP_QUOTED_UNKNOWN]: {
@@ -250,12 +251,12 @@ const TEXTS: Record<number, ReasonText> = {
   },
   [REASON_SCTP_INVALID_NEW]: {
     name: 'sctp-invalid-new',
-    kernel: () => 'nf_ct_sctp: invalid new deleting\n',
     say: () => 'an SCTP packet that cannot begin an association',
   },
   [REASON_SCTP_TAG]: {
     name: 'sctp-tag',
-    kernel: (a) => `verification tag check failed ${hex(a[0])} vs ${hex(a[1])} for dir ${a[2]}`,
+    // printed as the tags lie in memory
+    kernel: (a) => `verification tag check failed ${hex(swap32(a[0]!))} vs ${hex(swap32(a[1]!))} for dir ${a[2]}`,
     say: (a) => `SCTP verification tag ${hex(a[0])} is not ${hex(a[1])}`,
   },
   [REASON_SCTP_STATE]: {
@@ -281,6 +282,23 @@ export function reasonText(code: number, args: Args): string {
 
 /** What the kernel logs about it with nf_conntrack_log_invalid, without the packet; null: it logs nothing. */
 export function kernelReason(p: Packet, code: number, args: Args): string | null {
-  const text = TEXTS[code]?.kernel?.(args);
+  const text = code === REASON_ICMP_OUTER_ADDRESS ? outerAddress(p, args) : TEXTS[code]?.kernel?.(args);
   return text === undefined ? null : `nf_ct_proto_${p.protocol}: ${text}`;
+}
+
+/** The one text with addresses: where the error goes, and where what it quotes came from (4 words in `args`). */
+function outerAddress(p: Packet, args: Args): string {
+  const inner = Int32Array.from(args);
+  const print = p.family === AF_INET ? (w: Int32Array, at: number) => formatAddress(AF_INET, w, at) : fullIpv6;
+  return `outer daddr ${print(p.tuple, T_DST)} != inner ${print(inner, 0)}`;
+}
+
+/** The kernel's %pI6: eight groups, nothing left out. */
+function fullIpv6(words: Int32Array, at: number): string {
+  const groups: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const word = (words[at + i]! >>> 0).toString(16).padStart(8, '0');
+    groups.push(word.slice(0, 4), word.slice(4));
+  }
+  return groups.join(':');
 }

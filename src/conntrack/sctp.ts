@@ -93,7 +93,7 @@ const NEXT = new Uint8Array([
   ...[CL, CL, CW, CE, ES, SS, SR, CL, CL], // SHUTDOWN COMPLETE
   ...[HS, CL, CW, CE, ES, SS, SR, SA, HS], // HEARTBEAT: may be the first to be seen on another path
   ...[CL, CL, CW, CE, ES, SS, SR, SA, HS], // HEARTBEAT ACK
-  ...[CL, CL, CW, CE, ES, SS, SR, SA, CL], // DATA, SACK
+  ...[IV, CL, CW, CE, ES, SS, SR, SA, CL], // DATA, SACK
   // reply direction
   ...[IV, CL, CW, CE, ES, SS, SR, SA, IV], // INIT: crossing
   ...[IV, CW, CW, CE, ES, SS, SR, SA, IV], // INIT ACK: the second of four messages
@@ -170,7 +170,7 @@ function sctpNew(t: Tracker, p: Packet, base: number): boolean {
     const type = p.view.getUint8(at);
     const state = nextState(0, 0, type);
     if (state === 0 || state === IV) {
-      t.invalid(p, REASON_SCTP_INVALID_NEW, type, 0, 0);
+      t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type, 0);
       return false;
     }
     fine = true;
@@ -321,6 +321,6 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
   }
   if (ignore) return TRACK_ACCEPT;
   t.refresh(slot, direction, p.l3Len, t.timeoutsOf(slot, t.settings.sctp)[newState]!);
-  if (oldState === CE && direction === 1 && newState === ES) t.setAssured(slot);
+  if ((oldState === CE || oldState === HS) && direction === 1 && newState === ES) t.setAssured(slot);
   return TRACK_ACCEPT;
 }

@@ -16,7 +16,7 @@
  * Invariants: count = slots reserved or confirmed; a confirmed record is on exactly one wheel list and in the index once or
  * twice; a free slot has R_ID 0. Space for `capacity` records is reserved at construction and not touched until used.
  */
-import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, type Packet, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
+import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
 import {
   F_SECOND_INDEX,
   R_COLD,
@@ -229,17 +229,16 @@ export class ConnTable {
   }
 
   /**
-   * Takes a free slot and writes a packet's tuple as the original one and `replyPorts` with the addresses swapped as the reply.
+   * Takes a free slot and writes a tuple as the original one and `replyPorts` with the addresses swapped as the reply.
    * Every other word is 0. Returns the slot, -1 where there is no room.
    */
-  reserve(p: Packet, replyPorts: number, zones: number): number {
+  reserve(t: Int32Array, replyPorts: number, zones: number): number {
     let slot = this.freeSlot;
     const w = this.words;
     if (slot >= 0) this.freeSlot = w[(slot << RECORD_SHIFT) + R_NEXT]! - 1;
     else if (this.freshSlot < this.capacity) slot = this.freshSlot++;
     else return -1;
     const base = slot << RECORD_SHIFT;
-    const t = p.tuple;
     w[base + R_ORIG_SRC] = t[T_SRC]!;
     w[base + R_ORIG_DST] = t[T_DST]!;
     w[base + R_ORIG_PORTS] = t[T_PORTS]!;
@@ -341,6 +340,20 @@ export class ConnTable {
       if (this.find(scratch, this.hash(scratch, zone), zone, zone) >= 0) return true;
     }
     return false;
+  }
+
+  /** Writes a tuple over one direction's of a record that is not in the index. */
+  writeTuple(slot: number, direction: number, t: Int32Array): void {
+    const w = this.words;
+    const at = (slot << RECORD_SHIFT) + direction * 3;
+    w[at] = t[T_SRC]!;
+    w[at + 1] = t[T_DST]!;
+    w[at + 2] = t[T_PORTS]!;
+    const high = slot * HIGH_WORDS + direction * 6;
+    for (let i = 0; i < 3; i++) {
+      this.high[high + i] = t[T_SRC + 1 + i]!;
+      this.high[high + 3 + i] = t[T_DST + 1 + i]!;
+    }
   }
 
   /** Writes one direction's tuple of a record in Packet.tuple form. */

@@ -38,6 +38,7 @@ import {
   IPCT_LABEL,
   IPCT_MARK,
   IPCT_NEW,
+  IPCT_PROTOINFO,
   IPCT_RELATED,
   IPCT_REPLY,
 } from './events.js';
@@ -59,13 +60,26 @@ import {
   R_ID,
   R_NEXT,
   R_ORIG_PORTS,
+  R_PROTO,
+  R_STATE,
   R_STATUS,
   RECORD_SHIFT,
+  STATE_MASK,
+  TCP_CONNTRACK_CLOSE,
 } from './layout.js';
 import { REASON_CLASH, REASON_NO_INVERSE, REASON_NO_TUPLE, REASON_TABLE_FULL, REASON_UNTRACKABLE } from './reasons.js';
 import { sctpPacket } from './sctp.js';
 import { Statistics } from './statistics.js';
-import { SET_ACCT, SET_BUCKETS, SET_EVENTS, SET_LOG_INVALID, SET_MAX, SET_TIMESTAMP, type Settings } from './sysctl.js';
+import {
+  MAX_TIMEOUT_MS,
+  SET_ACCT,
+  SET_BUCKETS,
+  SET_EVENTS,
+  SET_LOG_INVALID,
+  SET_MAX,
+  SET_TIMESTAMP,
+  type Settings,
+} from './sysctl.js';
 import { ConnTable } from './table.js';
 import { tcpPacket } from './tcp.js';
 import { udpLitePacket, udpPacket } from './udp.js';
@@ -319,9 +333,10 @@ export class Tracker {
     const max = this.settings.value[SET_MAX]!;
     if (max !== 0 && table.count >= max && !this.earlyDrop(p.hash)) return this.full(p, max);
     const zones = p.template === 0 ? 0 : this.zoneId(p, 1) | (this.zoneId(p, 2) << 16);
-    const slot = table.reserve(p, reply, zones);
+    const slot = table.reserve(p.tuple, reply, zones);
     if (slot < 0) return this.full(p, max);
-    this.begin(p, slot);
+    this.begin(slot);
+    if (p.template !== 0) this.applyTemplate(this.templates[p.template]!, slot, p.protocol);
     return slot << 1;
   }
 
@@ -332,7 +347,7 @@ export class Tracker {
   }
 
   /** What a new connection has from the start (init_conntrack). */
-  private begin(p: Packet, slot: number): void {
+  private begin(slot: number): void {
     const w = this.table.words;
     const base = slot << RECORD_SHIFT;
     const value = this.settings.value;
@@ -352,7 +367,6 @@ export class Tracker {
       status |= F_EVENTS;
     }
     w[base + R_STATUS] = status;
-    if (p.template !== 0) this.applyTemplate(this.templates[p.template]!, slot, p.protocol);
   }
 
   private applyTemplate(t: Template, slot: number, protocol: number): void {
@@ -398,19 +412,39 @@ export class Tracker {
       p.reason = REASON_CLASH;
       return false;
     }
-    const timeout = w[base + R_DEADLINE]!;
-    w[base + R_STATUS] = w[base + R_STATUS]! | IPS_CONFIRMED;
-    table.insert(slot);
-    w[base + R_DEADLINE] = (this.nowMs + timeout) | 0;
-    table.link(slot, timeout);
+    this.insert(slot, w[base + R_DEADLINE]!);
     this.statistics.insert++;
     const status = w[base + R_STATUS]!;
-    if ((status & F_TIMESTAMP) !== 0) table.stamps[slot * 2] = this.clockMs;
     if ((status & F_EVENTS) !== 0) {
       if ((status & IPS_HELPER) !== 0) this.note(slot, IPCT_HELPER);
       this.note(slot, (status & IPS_EXPECTED) !== 0 ? IPCT_RELATED : IPCT_NEW);
     }
     return true;
+  }
+
+  /** Enters a connection that no packet began (a saved table); its slot, -1: no room, tuple taken or timeout over. */
+  adopt(original: Int32Array, reply: Int32Array, zones: number, timeoutMs: number): number {
+    if (timeoutMs <= 0) return -1;
+    const slot = this.table.reserve(original, 0, zones);
+    if (slot < 0) return -1;
+    this.table.writeTuple(slot, 1, reply);
+    this.begin(slot);
+    if (this.table.clashes(slot, this.scratch)) {
+      this.table.free(slot);
+      return -1;
+    }
+    this.insert(slot, Math.min(timeoutMs, MAX_TIMEOUT_MS));
+    return slot;
+  }
+
+  private insert(slot: number, timeoutMs: number): void {
+    const w = this.table.words;
+    const base = slot << RECORD_SHIFT;
+    w[base + R_STATUS] = w[base + R_STATUS]! | IPS_CONFIRMED;
+    this.table.insert(slot);
+    w[base + R_DEADLINE] = (this.nowMs + timeoutMs) | 0;
+    this.table.link(slot, timeoutMs);
+    if ((w[base + R_STATUS]! & F_TIMESTAMP) !== 0) this.table.stamps[slot * 2] = this.clockMs;
   }
 
   /** A packet ended on its way: what it reserved is given back. */
@@ -458,6 +492,20 @@ export class Tracker {
     const counters = this.table.counters;
     counters[at] = counters[at]! + 1;
     counters[at + 1] = counters[at + 1]! + bytes;
+  }
+
+  /** The host answered a segment with a reset of its own: the connection closes (nf_conntrack_tcp_set_closing). */
+  setClosing(ref: number): void {
+    const slot = ref >> 1;
+    const w = this.table.words;
+    const base = slot << RECORD_SHIFT;
+    if ((w[base + R_PROTO]! & 0xff) !== IPPROTO_TCP) return;
+    const closed = (w[base + R_STATE]! & STATE_MASK) === TCP_CONNTRACK_CLOSE;
+    w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | TCP_CONNTRACK_CLOSE;
+    const status = w[base + R_STATUS]!;
+    if (closed || (status & (IPS_FIXED_TIMEOUT | IPS_CONFIRMED)) !== IPS_CONFIRMED) return;
+    this.table.setDeadline(slot, this.nowMs, this.timeoutsOf(slot, this.settings.tcp)[TCP_CONNTRACK_CLOSE]!);
+    this.note(slot, IPCT_PROTOINFO);
   }
 
   /** Sets ASSURED, once. */

@@ -1,0 +1,52 @@
+/**
+ * statewall/engine: the simulated Linux host as a library, for Node and browsers, without a dependency.
+ *
+ *   import { Host, loadRules } from 'statewall/engine';
+ *
+ *   const host = new Host({ interfaces: [{ name: 'eth0', addresses: ['192.0.2.1/24'] }] });
+ *   host.load(loadRules(text, 'rules.v4', 2));
+ *   host.advance(timeMs);
+ *   host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_ETHERNET, host.interfaceIndex('eth0'));
+ *   if (host.result.verdict === VERDICT_DROP) console.log(host.reasonText());
+ */
+export { reasonName, reasonText } from './conntrack/reasons.js';
+export { Settings } from './conntrack/sysctl.js';
+export { formatEventLine } from './flow/event.js';
+export { formatFlowLine } from './flow/line.js';
+export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
+export { type HostConfig, HostConfigError } from './host/config.js';
+export {
+  type EmitSink,
+  FRAME_ARRIVES,
+  FRAME_MADE,
+  type Frames,
+  Host,
+  type HostOptions,
+  HostResult,
+  type Results,
+  VERDICT_ACCEPT,
+  VERDICT_DROP,
+  VERDICT_QUEUED,
+  VERDICT_REJECT,
+  VERDICT_SKIPPED,
+} from './host/host.js';
+export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT } from './host/path.js';
+export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
+export { printRule, printRuleset } from './iptables/save.js';
+export { RuleError } from './rules/context.js';
+export type { Decision } from './rules/evaluate.js';
+export type { Family, Position, Rule, Ruleset } from './rules/model.js';
+export {
+  CT_ESTABLISHED,
+  CT_INVALID,
+  CT_NEW,
+  CT_NONE,
+  CT_RELATED,
+  CT_UNTRACKED,
+  HOOK_FORWARD,
+  HOOK_INPUT,
+  HOOK_OUTPUT,
+  HOOK_POSTROUTING,
+  HOOK_PREROUTING,
+} from './wire/packet.js';
+export { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_RAW } from './wire/parse.js';

@@ -1,0 +1,78 @@
+/**
+ * What a router does to a packet between routing and the FORWARD hook: hop limit, scope, size (net/ipv4/ip_forward.c
+ * ip_forward, net/ipv6/ip6_output.c ip6_forward).
+ */
+import { replace16 } from '../wire/checksum.js';
+import { AF_INET, HAS_REASSEMBLED, PACKET_HOST, type Packet, T_SRC } from '../wire/packet.js';
+import type { Host } from './host.js';
+import { HOST_LINK_GROUP, HOST_SOURCE_SCOPE, HOST_TOO_BIG, HOST_TTL } from './reasons.js';
+
+const IPV6_MIN_MTU = 1280;
+const IP_DF = 0x4000;
+
+const TIME_EXCEEDED4 = 11;
+const TIME_EXCEEDED6 = 3;
+const UNREACHABLE4 = 3;
+const FRAGMENTATION_NEEDED = 4;
+const PACKET_TOO_BIG6 = 2;
+const UNREACHABLE6 = 1;
+/** ICMPv6 destination unreachable: beyond the scope of the source address. */
+const BEYOND_SCOPE = 2;
+
+/** Decrements the hop limit of a packet that may go on; false: dropped, `p.reason` says why. */
+export function mayForward(h: Host, p: Packet): boolean {
+  if (p.packetType !== PACKET_HOST) return refuse(p, HOST_LINK_GROUP);
+  return p.family === AF_INET ? mayForward4(h, p) : mayForward6(h, p);
+}
+
+function refuse(p: Packet, reason: number): boolean {
+  p.reason = reason;
+  return false;
+}
+
+function tooBig(p: Packet, mtu: number): boolean {
+  p.reasonArgs[0] = p.l3Len;
+  p.reasonArgs[1] = mtu;
+  return refuse(p, HOST_TOO_BIG);
+}
+
+function mayForward4(h: Host, p: Packet): boolean {
+  const ttl = p.view.getUint8(p.l3Off + 8);
+  if (ttl <= 1) {
+    h.answerError(p, TIME_EXCEEDED4, 0, 0);
+    return refuse(p, HOST_TTL);
+  }
+  const mtu = h.interfaces[h.routing.outInterface]!.mtu;
+  const df = (p.view.getUint16(p.l3Off + 6) & IP_DF) !== 0;
+  if (p.l3Len > mtu && df && ((p.has & HAS_REASSEMBLED) === 0 || h.largestFragment > mtu)) {
+    h.answerError(p, UNREACHABLE4, FRAGMENTATION_NEEDED, mtu);
+    return tooBig(p, mtu);
+  }
+  const before = p.view.getUint16(p.l3Off + 8);
+  p.view.setUint8(p.l3Off + 8, ttl - 1);
+  replace16(p.bytes, p.l3Off + 10, before, before - 256);
+  return true;
+}
+
+function mayForward6(h: Host, p: Packet): boolean {
+  const hops = p.view.getUint8(p.l3Off + 7);
+  if (hops <= 1) {
+    h.answerError(p, TIME_EXCEEDED6, 0, 0);
+    return refuse(p, HOST_TTL);
+  }
+  const first = p.tuple[T_SRC]!;
+  const loopback = first === 0 && p.tuple[T_SRC + 1] === 0 && p.tuple[T_SRC + 2] === 0;
+  if (first >>> 24 === 0xff || (loopback && p.tuple[T_SRC + 3]! >>> 0 <= 1)) return refuse(p, HOST_SOURCE_SCOPE);
+  if (first >>> 22 === 0xfe80 >>> 6) {
+    h.answerError(p, UNREACHABLE6, BEYOND_SCOPE, 0);
+    return refuse(p, HOST_SOURCE_SCOPE);
+  }
+  const mtu = Math.max(h.interfaces[h.routing.outInterface]!.mtu, IPV6_MIN_MTU);
+  const length = (p.has & HAS_REASSEMBLED) === 0 ? p.l3Len : h.largestFragment;
+  if (length > mtu) {
+    h.answerError(p, PACKET_TOO_BIG6, 0, mtu);
+    return tooBig(p, mtu);
+  }
+  p.view.setUint8(p.l3Off + 7, hops - 1);
+  return true;
+}

@@ -1,0 +1,153 @@
+/**
+ * A packet's way through the host, readable top to bottom: hooks in the kernel's order, one line a step, the step's priority
+ * (include/uapi/linux/netfilter_ipv4.h, enum nf_ip_hook_priorities) behind it.
+ *
+ *        arrive                                                           leave
+ *   --> PREROUTING --> route --+--> FORWARD ---------------+--> POSTROUTING -->
+ *                              |                           |
+ *                              v                           |
+ *                            INPUT                       OUTPUT <-- route <-- made by the host
+ *                              |                           ^
+ *                              v                           |
+ *                          delivered                     sent
+ *
+ * Control flow is here; everything called from here only computes. Each function returns a verdict: VERDICT_ACCEPT went on,
+ * anything else ended the packet's way (VERDICT_DROP, VERDICT_REJECT: answered and dropped; VERDICT_QUEUED: a fragment that
+ * waits for the others).
+ */
+import { R_STATUS, RECORD_SHIFT } from '../conntrack/layout.js';
+import { NF_ACCEPT } from '../conntrack/tracker.js';
+import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
+import { TABLE_FILTER, TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLE_SECURITY } from '../rules/evaluate.js';
+import {
+  CT_NEW,
+  HOOK_FORWARD,
+  HOOK_INPUT,
+  HOOK_OUTPUT,
+  HOOK_POSTROUTING,
+  HOOK_PREROUTING,
+  type Packet,
+} from '../wire/packet.js';
+import type { Host } from './host.js';
+import { WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
+
+/** Neither dropped nor passed: kept until the other fragments come. */
+export const VERDICT_QUEUED = 4;
+
+/** Emission kinds: what became of a packet that passed every hook. */
+export const EMIT_FORWARDED = 0;
+export const EMIT_DELIVERED = 1;
+export const EMIT_SENT = 2;
+
+/** A packet that arrived on an interface (`p.inInterface`). */
+export function arrive(h: Host, fragment: Packet): number {
+  const p = h.defragment(fragment, HOOK_PREROUTING); // -400
+  if (p === null) return VERDICT_QUEUED;
+  const verdict = prerouting(h, p);
+  if (verdict !== VERDICT_ACCEPT) return verdict;
+  const way = h.routing.routeInput(p);
+  if (way === WAY_INPUT) return input(h, p);
+  if (way === WAY_FORWARD) return forward(h, p);
+  const reason = h.routing.reason;
+  if (way === WAY_ERROR) h.answerError(p, h.routing.icmpType, h.routing.icmpCode, 0);
+  return h.refuse(p, reason);
+}
+
+/** A packet that the host makes. It leaves on `p.outInterface` unless routing says otherwise. */
+export function make(h: Host, fragment: Packet): number {
+  const p = h.defragment(fragment, HOOK_OUTPUT); // -400
+  if (p === null) return VERDICT_QUEUED;
+  const verdict = output(h, p);
+  if (verdict !== VERDICT_ACCEPT) return verdict;
+  return postrouting(h, p, EMIT_SENT);
+}
+
+function prerouting(h: Host, p: Packet): number {
+  p.hook = HOOK_PREROUTING;
+  let v = h.table(TABLE_RAW, p); // -300
+  if (v !== VERDICT_ACCEPT) return v;
+  v = track(h, p); // -200
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.table(TABLE_MANGLE, p); // -150
+  if (v !== VERDICT_ACCEPT) return v;
+  return translate(h, p, DESTINATION); // -100
+}
+
+function input(h: Host, p: Packet): number {
+  p.hook = HOOK_INPUT;
+  let v = h.table(TABLE_MANGLE, p); // -150
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.filter(TABLE_FILTER, p); // 0
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.table(TABLE_SECURITY, p); // 50
+  if (v !== VERDICT_ACCEPT) return v;
+  v = translate(h, p, SOURCE); // 100
+  if (v !== VERDICT_ACCEPT) return v;
+  v = confirm(h, p); // last
+  if (v !== VERDICT_ACCEPT) return v;
+  h.emit(p, EMIT_DELIVERED);
+  return VERDICT_ACCEPT;
+}
+
+function forward(h: Host, p: Packet): number {
+  if (!h.mayForward(p)) return VERDICT_DROP;
+  p.hook = HOOK_FORWARD;
+  p.outInterface = h.routing.outInterface;
+  let v = h.table(TABLE_MANGLE, p); // -150
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.filter(TABLE_FILTER, p); // 0
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.table(TABLE_SECURITY, p); // 50
+  if (v !== VERDICT_ACCEPT) return v;
+  return postrouting(h, p, EMIT_FORWARDED);
+}
+
+function output(h: Host, p: Packet): number {
+  p.hook = HOOK_OUTPUT;
+  let v = h.table(TABLE_RAW, p); // -300
+  if (v !== VERDICT_ACCEPT) return v;
+  v = track(h, p); // -200
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.table(TABLE_MANGLE, p); // -150
+  if (v !== VERDICT_ACCEPT) return v;
+  v = translate(h, p, DESTINATION); // -100
+  if (v !== VERDICT_ACCEPT) return v;
+  v = h.filter(TABLE_FILTER, p); // 0
+  if (v !== VERDICT_ACCEPT) return v;
+  return h.table(TABLE_SECURITY, p); // 50
+}
+
+function postrouting(h: Host, p: Packet, kind: number): number {
+  p.hook = HOOK_POSTROUTING;
+  let v = h.table(TABLE_MANGLE, p); // -150
+  if (v !== VERDICT_ACCEPT) return v;
+  v = translate(h, p, SOURCE); // 100
+  if (v !== VERDICT_ACCEPT) return v;
+  v = confirm(h, p); // last
+  if (v !== VERDICT_ACCEPT) return v;
+  h.emit(p, kind);
+  return VERDICT_ACCEPT;
+}
+
+function track(h: Host, p: Packet): number {
+  return h.tracker.track(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
+}
+
+function confirm(h: Host, p: Packet): number {
+  return h.tracker.confirm(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
+}
+
+/** Which half of NAT: the bit of R_STATUS that says that it was settled for a connection. */
+const SOURCE = 1 << 7;
+const DESTINATION = 1 << 8;
+
+/** The nat table sees only the packet that begins a connection, once for each half (nf_nat_core.c, nf_nat_inet_fn). */
+function translate(h: Host, p: Packet, half: number): number {
+  if (p.connection < 0 || p.state !== CT_NEW || !h.hasNat(p.family)) return VERDICT_ACCEPT;
+  const words = h.tracker.table.words;
+  const at = ((p.connection >> 1) << RECORD_SHIFT) + R_STATUS;
+  if ((words[at]! & half) !== 0) return VERDICT_ACCEPT;
+  const v = h.table(TABLE_NAT, p);
+  if (v === VERDICT_ACCEPT) words[at] = words[at]! | half;
+  return v;
+}
