@@ -14,6 +14,7 @@ export const DIRECTION_OUTBOUND = 2;
 /** 32 to 256 rows are equally fast to process; more only costs cache. */
 const DEFAULT_CAPACITY = 256;
 
+/** `capacity` rows; `count` of them are filled. */
 export class FrameBatch {
   readonly capacity: number;
   bytes: Uint8Array = new Uint8Array(0);

@@ -37,6 +37,7 @@ export class CaptureError extends Error {
   }
 }
 
+/** The buffer, its fill, and how the reading ended. `readLen`: bytes that one read of a file takes at least. */
 export class CaptureInput {
   readonly bytes: Uint8Array;
   readonly view: DataView;

@@ -22,6 +22,7 @@ export const MAX_INTERFACES = 65536;
 
 const FIRST_CAPACITY = 8;
 
+/** The list, and beside it the columns that time stamps are converted with. */
 export class InterfaceTable {
   readonly list: CaptureInterface[] = [];
   /** Units in a second. */

@@ -36,6 +36,7 @@ function isMagic(word: number): boolean {
   return word === MAGIC_MICRO || word === MAGIC_NANO || word === MAGIC_KUZNETZOV;
 }
 
+/** Reads records from `input`; the one interface is added to `interfaces` when the file header was read. */
 export class PcapFormat implements CaptureFormat {
   private readonly input: CaptureInput;
   private readonly interfaces: InterfaceTable;

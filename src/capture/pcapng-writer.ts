@@ -23,6 +23,7 @@ const TSRESOL_NANO = 9;
 const OPT_USERAPPL = 4;
 const NO_TEXT = new Uint8Array(0);
 
+/** Writes to a sink through a buffer of 128 KB; `flush` at the end. */
 export class PcapngWriter {
   private readonly sink: ByteSink;
   private readonly bytes = new Uint8Array(BUFFER_LEN);

@@ -43,6 +43,7 @@ const SIMPLE_DATA_AT = 12;
 
 const DEFAULT_TSRESOL = 1e6;
 
+/** Reads blocks from `input`; interfaces are added to `interfaces` as their blocks come. */
 export class PcapngFormat implements CaptureFormat {
   private readonly input: CaptureInput;
   private readonly interfaces: InterfaceTable;

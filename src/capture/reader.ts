@@ -22,6 +22,7 @@ import { BLOCK_SECTION, PcapngFormat } from './pcapng.js';
 const DEFAULT_READ_LEN = 262144;
 const GZIP_MAGIC = 0x1f8b;
 
+/** Reads one capture, of either format; see above for its use. */
 export class CaptureReader {
   private readonly input: CaptureInput;
   private readonly table = new InterfaceTable();

@@ -70,9 +70,8 @@ function checkOption(p: Packet, type: number, at: number, payloadLen: number): n
     case OPT_IOAM:
       return ((at - p.l3Off) & 3) === 0 ? PARSE_OK : badOption(p, type);
     case OPT_CALIPSO:
-      return dataLen >= 8 && bytes[at + 6] * 4 + 8 <= dataLen && calipsoCrcOk(bytes, at, dataLen + 2)
-        ? PARSE_OK
-        : badOption(p, type);
+      // Whatever its checksum: no domain of interpretation (DOI) is configured on the host.
+      return badOption(p, type);
     default:
       // The two high bits say what one who does not know the option does: 0 = skip it, all others discard the packet.
       return type >> 6 === 0 ? PARSE_OK : badOption(p, type);
@@ -91,17 +90,6 @@ function readJumbo(p: Packet, at: number, payloadLen: number): number {
     p.has &= ~HAS_CUT;
   }
   return PARSE_OK;
-}
-
-/** RFC 5570 section 5.1.7: CRC-16 (X.25) over the option with the CRC's own bytes 8 and 9 as zero; low byte first. */
-function calipsoCrcOk(bytes: Uint8Array, at: number, len: number): boolean {
-  let crc = 0xffff;
-  for (let i = 0; i < len; i++) {
-    crc ^= i === 8 || i === 9 ? 0 : bytes[at + i];
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >> 1) ^ 0x8408 : crc >> 1;
-  }
-  crc = ~crc & 0xffff;
-  return bytes[at + 8] === (crc & 0xff) && bytes[at + 9] === crc >> 8;
 }
 
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {

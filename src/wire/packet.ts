@@ -81,6 +81,7 @@ export const TUPLE_WORDS = 10;
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
+/** A packet on its way: what was read from its bytes, then what the host and the tracker know of it. */
 export class Packet {
   /** The buffer that the frame lies in; borrowed. */
   bytes: Uint8Array = NO_BYTES;
