@@ -65,6 +65,7 @@ export function describeError(error: RuleError): string {
 export function errnoText(errno: number): string {
   if (errno === 2) return 'No chain/target/match by that name.';
   if (errno === 34) return 'Numerical result out of range.';
+  if (errno === 34) return 'Numerical result out of range.';
   if (errno === 40) return 'Too many levels of symbolic links.';
   return "Invalid argument. Run `dmesg' for more information.";
 }

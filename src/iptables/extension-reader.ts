@@ -29,7 +29,7 @@ const NO_MATCHES: MatchUse[] = [];
 
 /** Reads options of extensions. */
 export class ExtensionReader extends WordReader {
-  protected readonly registry: Registry;
+  protected readonly known: Registry;
   protected invert = false;
   protected table = 'filter';
   protected protocol: { number: number; invert: boolean } | null = null;
@@ -44,7 +44,7 @@ export class ExtensionReader extends WordReader {
 
   constructor(family: Family, file: string, scope: Scope) {
     super(family, file, scope);
-    this.registry = registryOf(family);
+    this.known = registryOf(family);
     this.context = {
       family,
       protocol: null,
@@ -70,7 +70,7 @@ export class ExtensionReader extends WordReader {
 
   /** Loads a target for -j; false: there is no such extension. */
   protected readTarget(name: string): boolean {
-    const known = this.registry.targets.get(name);
+    const known = this.known.targets.get(name);
     if (known === undefined) return false;
     const spec: unknown = known.extension.init(this.family);
     this.target = { kind: 'extension', extension: known.extension, spec };
@@ -124,17 +124,17 @@ export class ExtensionReader extends WordReader {
     for (const { known } of this.loaded.slice(0, this.loadedCount))
       for (const option of known.options.keys()) names.push(`--${option}`);
     const exact: string[] = [];
-    for (const [match, known] of this.registry.matches) if (known.options.has(name)) exact.push(`-m ${match}`);
-    for (const [target, known] of this.registry.targets) if (known.options.has(name)) exact.push(`-j ${target}`);
+    for (const [match, known] of this.known.matches) if (known.options.has(name)) exact.push(`-m ${match}`);
+    for (const [target, known] of this.known.targets) if (known.options.has(name)) exact.push(`-j ${target}`);
     const where = exact.length === 0 ? suggest(`--${name}`, names) : `; "--${name}" belongs to ${exact.join(', ')}`;
     return `expected an option of iptables or of a -m or -j before it${where}`;
   }
 
   protected readMatch(name: string): void {
-    const known = this.registry.matches.get(name);
+    const known = this.known.matches.get(name);
     if (known === undefined) {
       this.fail(`Couldn't load match \`${name}':No such file or directory`, {
-        hint: `expected the name of a match${suggest(name, this.registry.matches.keys())}`,
+        hint: `expected the name of a match${suggest(name, this.known.matches.keys())}`,
       });
     }
     this.addMatch(known);
@@ -152,7 +152,7 @@ export class ExtensionReader extends WordReader {
   protected loadImplied(): boolean {
     if (this.protocol === null || this.impliedUsed) return false;
     this.impliedUsed = true;
-    const known = this.registry.implied.get(this.protocol.number);
+    const known = this.known.implied.get(this.protocol.number);
     if (known === undefined) return false;
     this.addMatch(known);
     return true;

@@ -152,7 +152,7 @@ export class CommandParser extends BaseReader {
     if (jump === '' || this.target !== null || isVerdict(jump) || this.scope.isChain(table, jump)) {
       return { hint: this.optionHint(name) };
     }
-    const near = suggest(jump, this.registry.targets.keys());
+    const near = suggest(jump, this.known.targets.keys());
     return {
       position: this.positionOf(this.jumpAt),
       hint: `"${jump}" is not known: expected a target or a chain of table ${table}${near}`,
@@ -302,7 +302,7 @@ export class CommandParser extends BaseReader {
     if (name.startsWith('-') || name.startsWith('!')) {
       this.fail(`chain name not allowed to start with \`${name[0]}'`);
     }
-    if (isVerdict(name) || this.registry.targets.has(name)) this.fail('chain name may not clash with target name');
+    if (isVerdict(name) || this.known.targets.has(name)) this.fail('chain name may not clash with target name');
     if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
   }
 
@@ -436,7 +436,7 @@ export class CommandParser extends BaseReader {
     this.blame = this.jumpAt;
     const builtIn = BUILT_IN[this.table as TableName];
     if (!this.scope.isChain(this.table, name)) {
-      const names = [...this.registry.targets.keys(), ...VERDICTS, ...this.scope.chainNames(this.table)];
+      const names = [...this.known.targets.keys(), ...VERDICTS, ...this.scope.chainNames(this.table)];
       if (this.isGoto) {
         this.fail(`goto '${name}' is not a chain`, {
           hint: `expected a chain of table ${this.table}${suggest(name, this.scope.chainNames(this.table))}`,

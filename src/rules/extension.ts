@@ -60,6 +60,7 @@ export interface KernelRefusal {
   why: string;
 }
 
+/** What matches and targets have in common. `S` is the spec's type. */
 export interface Extension<S = any> {
   name: string;
   families: readonly Family[];
@@ -86,6 +87,7 @@ export type MatchFunction = (p: Packet, c: RuleContext) => boolean;
 /** Returns a VERDICT_ constant of context.ts; VERDICT_CONTINUE goes on with the next rule. */
 export type TargetFunction = (p: Packet, c: RuleContext) => number;
 
+/** A match: `-m name`. */
 export interface MatchExtension<S = any> extends Extension<S> {
   /** `-p NAME` of this number makes its options known without -m (tcp, udp, icmp ...). */
   impliedBy?: number;
@@ -96,6 +98,7 @@ export interface MatchExtension<S = any> extends Extension<S> {
   load?(spec: S, c: LoadContext): MatchFunction;
 }
 
+/** A target: `-j NAME`. */
 export interface TargetExtension<S = any> extends Extension<S> {
   /** Tables it may stand in; absent = all. */
   tables?: readonly string[];

@@ -9,6 +9,7 @@ import { connbytes } from './match/connbytes.js';
 import { connlimit } from './match/connlimit.js';
 import { connmark } from './match/connmark.js';
 import { conntrack } from './match/conntrack.js';
+import { dccp } from './match/dccp.js';
 import { devgroup } from './match/devgroup.js';
 import { dscp } from './match/dscp.js';
 import { dst } from './match/dst.js';
@@ -68,6 +69,7 @@ export const MATCHES: readonly MatchExtension[] = [
   connlimit,
   connmark,
   conntrack,
+  dccp,
   devgroup,
   dscp,
   dst,

@@ -12,6 +12,12 @@ export const ENTRIES = ['src/engine.ts', 'src/cli/main.ts'];
 export const COVERED_BY: Readonly<Record<string, { test: string; runsBuilt?: boolean }>> = {
   'src/cli/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/engine.ts': { test: 'test/package.test.ts', runsBuilt: true },
+  'src/iptables/': { test: 'src/iptables/parse.test.ts' },
+  'src/rules/match/hop-limit.ts': { test: 'src/rules/match/header-matches.test.ts' },
+  'src/rules/match/icmp-types.ts': { test: 'src/rules/match/header-matches.test.ts' },
+  'src/rules/match/ports.ts': { test: 'src/rules/match/header-matches.test.ts' },
+  'src/rules/target/hop-limit.ts': { test: 'src/rules/target/header-targets.test.ts' },
+  'src/rules/target/ip-bytes.ts': { test: 'src/rules/target/header-targets.test.ts' },
 };
 
 /** All files that the given ones lead to, themselves included. */

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { protocolName, protocolNumber, servicePort } from './names.js';
+
+test('protocols: the first name of a number is printed, others are read', () => {
+  expect([protocolNumber('icmpv6'), protocolNumber('mh'), protocolNumber('all'), protocolNumber('ipv4')]).toEqual([
+    58, 135, 0, -1,
+  ]);
+  expect([protocolName(58), protocolName(135), protocolName(4), protocolName(254)]).toEqual([
+    'ipv6-icmp',
+    'mobility-header',
+    'ipencap',
+    '254',
+  ]);
+});
+
+test('services are known for their protocols only', () => {
+  expect([servicePort('ssh', 6), servicePort('domain', 17), servicePort('ntp', 17)]).toEqual([22, 53, 123]);
+  expect([servicePort('ntp', 6), servicePort('ntp', null), servicePort('nosuch', 6)]).toEqual([-1, 123, -1]);
+});
