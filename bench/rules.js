@@ -81,7 +81,9 @@ function mix(count) {
         break;
       default: {
         const ranges = [2, 2, 110, 110, 993, 995];
-        rules.push(rule({ protocol, matches: [{ extension: multiport, spec: { which: 'dports', ranges, invert: false } }] }));
+        rules.push(
+          rule({ protocol, matches: [{ extension: multiport, spec: { which: 'dports', ranges, invert: false } }] }),
+        );
       }
     }
   }
@@ -164,7 +166,11 @@ for (const [name, rules, share] of [
   const contenders = [{ name: 'compiled', run: () => walk(repeat, compiled), check: check(repeat) }];
   const [fast] = compete(contenders, ROUNDS, repeat * PACKETS);
   const slowTimes = Math.max(1, Math.ceil(repeat / 20));
-  const slow = { name: 'plain', run: () => walk(slowTimes, (p) => plain.run(W.HOOK_FORWARD, p, h.context)), check: check(slowTimes) };
+  const slow = {
+    name: 'plain',
+    run: () => walk(slowTimes, (p) => plain.run(W.HOOK_FORWARD, p, h.context)),
+    check: check(slowTimes),
+  };
   const [reference] = compete([slow], 3, slowTimes * PACKETS);
   const perRule = name.includes('5 %') ? '' : (fast.ns / rules.length).toFixed(2);
   rows.push([name, fast.ns.toFixed(1), fast.spread.toFixed(2), reference.ns.toFixed(0), perRule]);
@@ -198,4 +204,6 @@ const control = await collections(() =>
     kept = { verdict: engine.run(TABLE_FILTER, W.HOOK_FORWARD, p, h.context) };
   }),
 );
-console.log(`garbage collections in 4 million walks: ${walks}; control that keeps an object each: ${control} (${kept.verdict})`);
+console.log(
+  `garbage collections in 4 million walks: ${walks}; control that keeps an object each: ${control} (${kept.verdict})`,
+);

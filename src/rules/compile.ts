@@ -319,6 +319,7 @@ class Draft {
   /** Tries to put a test into the record: for regular packets, for both kinds, or not at all. */
   private placeInRecord(form: OpcodeForm, record: number[], irregularToo: boolean): 'both' | 'regular' | 'none' {
     if (form.kind === 'ports') return placePorts(form, record);
+    if (form.kind === 'portSet') placeHull(form, record);
     if (form.kind !== 'state') return 'none';
     const field = this.classes.state(form.mask);
     if (field === undefined || (record[P.W_MASK]! & field.mask) !== 0) return 'none';
@@ -384,6 +385,13 @@ function placePorts(form: OpcodeForm & { kind: 'ports' }, record: number[]): 're
   record[P.W_PORT_FROM] = destination.from;
   record[P.W_PORT_TO] = destination.to;
   return 'regular';
+}
+
+/** The record tests the range around a set of destination ports first: it sorts out most packets before the list is looked at. */
+function placeHull({ bits, ranges }: OpcodeForm & { kind: 'portSet' }, record: number[]): void {
+  if (bits !== P.PORT_SET_DESTINATION || record[P.W_PORT_FROM] !== 0 || record[P.W_PORT_TO] !== 65535) return;
+  record[P.W_PORT_FROM] = Math.min(...ranges.map((r) => r & 0xffff));
+  record[P.W_PORT_TO] = Math.max(...ranges.map((r) => r >>> 16));
 }
 
 function operationOf(form: OpcodeForm): number[] {

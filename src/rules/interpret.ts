@@ -25,6 +25,7 @@ export interface Counts {
 /** Thrown inside a walk: a match asked for the packet to be dropped at once. */
 class DropAtOnce {}
 
+/** One table, walked as it stands in the model. Counters start with the model's. */
 export class Interpreter {
   readonly counts = new Map<Rule | Chain, Counts>();
   private readonly table: LoadedTable;

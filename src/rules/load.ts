@@ -37,6 +37,7 @@ export interface EngineHost {
   trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void;
 }
 
+/** How strict a load is. */
 export interface LoadOptions {
   /** Skips rules that cannot be evaluated, with a warning, instead of refusing the ruleset. */
   lenient?: boolean;
@@ -44,6 +45,7 @@ export interface LoadOptions {
   warn?(message: string, position: Position | null): void;
 }
 
+/** A rule with its extensions turned into functions. */
 export interface LoadedRule {
   rule: Rule;
   /** Place in the chain, from 1. */
@@ -54,6 +56,7 @@ export interface LoadedRule {
   target: TargetFunction | null;
 }
 
+/** A chain with what following the jumps found out about it. */
 export interface LoadedChain {
   chain: Chain;
   /** The hook it hangs on, -1 for a user chain. */
@@ -66,6 +69,7 @@ export interface LoadedChain {
   rules: LoadedRule[];
 }
 
+/** A table that passed all checks. */
 export interface LoadedTable {
   name: string;
   family: Family;

