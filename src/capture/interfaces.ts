@@ -47,11 +47,14 @@ export class InterfaceTable {
     this.rebase(id, 0);
   }
 
-  /** Splits the count high * 2^32 + low of interface `id` into `seconds` and `nanos`. `high` is an Int32, `low` unsigned. */
+  /**
+   * Splits the count of interface `id` into `seconds` and `nanos`. `high` and `low` are its two words as Int32: a double handed
+   * over would be an allocation.
+   */
   split(id: number, high: number, low: number): void {
     if (high !== this.high[id]) this.rebase(id, high);
     const units = this.units[id];
-    const count = this.baseUnits[id] + low;
+    const count = this.baseUnits[id] + (low >>> 0);
     const whole = Math.floor(count / units);
     const rest = count - whole * units;
     this.seconds = this.baseSeconds[id] + whole;

@@ -142,7 +142,7 @@ export class PcapngFormat implements CaptureFormat {
     const direction = optionsAt + 4 <= optionsEnd ? this.readDirection(optionsAt, optionsEnd) : 0;
     if (direction < 0) return 'packet options inside their block|an option that overruns it';
     const interfaces = this.interfaces;
-    interfaces.split(id, view.getInt32(pos + 12, little), view.getUint32(pos + 16, little));
+    interfaces.split(id, view.getInt32(pos + 12, little), view.getInt32(pos + 16, little));
     this.lastSeconds = interfaces.seconds;
     this.lastNanos = interfaces.nanos;
     this.addRow(batch, start, capturedLen, wireLen, id, direction);
