@@ -71,7 +71,7 @@ function matchOptions(
   if (at === HEADER_ABSENT) return false;
   if (at < 0 || p.end - at < 2) return headerMissing(p, c);
   const headerLen = ((bytes[at + 1] as number) + 1) << 3;
-  if (p.end - at < headerLen) return false;
+  if (p.end - at < headerLen) return headerMissing(p, c);
   if (length >= 0 && (headerLen === length) === lengthInvert) return false;
   const headerEnd = at + headerLen;
   at += 2;

@@ -13,9 +13,13 @@ export function wantsHooks(name: string, allowed: number, around: RuleAround, wh
   return (around.hooks & ~allowed) === 0 ? null : { errno: EINVAL, why: `${name} is only valid in ${where}` };
 }
 
-/** Where the transport header stands, or would stand in a later IPv4 fragment; -1 = unknown (kernel: par->thoff). */
+/**
+ * Where a match that does not ask about fragments looks for the transport header (kernel: par->thoff). In a later fragment of
+ * IPv4 that is behind the IP header; of IPv6 it is the IP header itself, because the offset was never set.
+ */
 export function transportOff(p: Packet): number {
-  if (p.l4Off >= 0 || p.family !== AF_INET) return p.l4Off;
+  if (p.l4Off >= 0) return p.l4Off;
+  if (p.family !== AF_INET) return p.l3Off;
   return p.l3Off + ((p.bytes[p.l3Off] as number) & 15) * 4;
 }
 

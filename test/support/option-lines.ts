@@ -35,6 +35,12 @@ export function shellWords(line: string): string[] {
 
 class Exit extends Error {}
 
+/** The spec that an extension makes of its options, `--mss 5 --x y`; `-p` and the table count as fitting. */
+export function specOf<S>(extension: Extension<S>, options: string, family: Family): S {
+  const c: OptionContext = { family, protocol: null, table: 'mangle', fail: (message) => exit(2, message) };
+  return readOptions(extension, shellWords(options), c) as S;
+}
+
 /** What iptables would answer, in OptionLine's form. */
 export function answer(line: OptionLine, extensions: readonly Extension[]): string {
   try {

@@ -68,11 +68,12 @@ export const ah: MatchExtension<AhSpec> = {
       const at = isV4 ? headerOff(p, c, AH_HEADER_LEN, false) : findHeader(p, IPPROTO_AH);
       if (isV4 ? at < 0 : at === HEADER_ABSENT) return false;
       if (at < 0 || p.end - at < AH_HEADER_LEN) return headerMissing(p, c);
+      const headerLen = extensionLen(IPPROTO_AH, p.bytes[at + 1] as number);
+      if (!isV4 && p.end - at < headerLen) return headerMissing(p, c);
       const spi = p.view.getInt32(at + 4) ^ SIGN;
       if ((spi >= low && spi <= high) === spiInvert) return false;
       if (isV4) return true;
-      if (length !== 0 && (extensionLen(IPPROTO_AH, p.bytes[at + 1] as number) === length) === lengthInvert)
-        return false;
+      if (length !== 0 && (headerLen === length) === lengthInvert) return false;
       return !reserved || p.view.getUint16(at + 2) === 0;
     };
   },

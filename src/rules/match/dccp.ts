@@ -21,6 +21,8 @@ const TYPES = [
   'SYNCACK',
   'INVALID',
 ];
+/** Type 10 and all reserved types. */
+const INVALID = 10;
 /** Bytes after the generic header, by type; RESET and the reserved types 12. */
 const EXTRA_LEN = [4, 12, 0, 8, 8, 8, 8, 12, 8, 8, 12, 12, 12, 12, 12, 12];
 const HEADER_LEN = 12;
@@ -83,7 +85,7 @@ export const dccp: MatchExtension<DccpSpec> = {
       if (at < 0) return false;
       if (!inRange(p.view.getUint16(at), source) || !inRange(p.view.getUint16(at + 2), destination)) return false;
       const type = ((p.bytes[at + 8] as number) >> 1) & 15;
-      if (types >= 0 && (((types >> type) & 1) !== 0) === typesInvert) return false;
+      if (types >= 0 && (((types >> Math.min(type, INVALID)) & 1) !== 0) === typesInvert) return false;
       return option === 0 || hasOption(p, c, at, type, option) !== optionInvert;
     };
   },

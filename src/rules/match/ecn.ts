@@ -63,7 +63,7 @@ export const ecn: MatchExtension<EcnSpec> = {
       }
       if (tcp === 0) return true;
       const at = transportOff(p);
-      if (at < 0 || p.end - at < TCP_HEADER_LEN) return false;
+      if (p.end - at < TCP_HEADER_LEN) return false;
       return ((p.bytes[at + 13] as number) & tcp) === wanted;
     };
   },

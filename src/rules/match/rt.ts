@@ -104,7 +104,7 @@ export const rt: MatchExtension<RtSpec> = {
       if (at === HEADER_ABSENT) return false;
       if (at < 0 || p.end - at < ROUTING_HEADER_LEN) return headerMissing(p, c);
       const headerLen = ((p.bytes[at + 1] as number) + 1) << 3;
-      if (p.end - at < headerLen) return false;
+      if (p.end - at < headerLen) return headerMissing(p, c);
       const left = (p.bytes[at + 3] as number) ^ SIGN;
       if ((left >= low && left <= high) === segmentsLeftInvert) return false;
       if (length >= 0 && (headerLen === length) === lengthInvert) return false;

@@ -37,7 +37,6 @@ export const tcpmss: MatchExtension<TcpmssSpec> = {
     const invert = spec.invert;
     return (p, c) => {
       const from = transportOff(p);
-      if (from < 0) return false;
       if (p.end - from < TCP_HEADER_LEN) return headerMissing(p, c);
       const bytes = p.bytes;
       const end = from + ((bytes[from + 12] as number) >> 4) * 4;

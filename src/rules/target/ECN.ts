@@ -87,7 +87,7 @@ function setCodepoint(p: Packet, codepoint: number): void {
 /** False where there is no TCP header. The kernel does not ask whether the packet is a later fragment. */
 function setTcpBits(p: Packet, c: RuleContext, mask: number, bits: number): boolean {
   const at = transportOff(p);
-  if (at < 0 || p.end - at < TCP_HEADER_LEN) return false;
+  if (p.end - at < TCP_HEADER_LEN) return false;
   const byte = p.bytes[at + 13] as number;
   const after = (byte & ~mask) | bits;
   if (after === byte) return true;
