@@ -51,6 +51,7 @@ export class IpOptions {
    * Reads and fills in the options of an arrived IPv4 packet that has any, after routing has decided about it (ip_rcv_options);
    * `local`: it is for this host. OPTIONS_OK, OPTIONS_SOURCE_ROUTE, or the offset of the byte that is wrong: the packet is
    * dropped and answered with "parameter problem" (12/0) and that pointer. Routing's results are those of routeInput again.
+   * The header checksum is left as it was, as the kernel leaves it: `forward` makes it right.
    */
   receive(p: Packet, local: boolean, nowMs: number): number {
     this.#rr = this.#ts = this.#srr = 0;
@@ -60,14 +61,16 @@ export class IpOptions {
     else this.#routing.selectSource(AF_INET, p.tuple, T_SRC, this.#source, 0);
     const wrong = this.#compile(p);
     this.#routing.routeInput(p);
-    if (this.#changed) writeHeaderChecksum(p.bytes, p.l3Off, headerLenOf(p));
     if (wrong !== OPTIONS_OK) return wrong;
     return this.#srr > 0 ? OPTIONS_SOURCE_ROUTE : OPTIONS_OK;
   }
 
-  /** Enters the address of the way out after FORWARD, for a packet that `receive` has read. Overwrites routing's results. */
+  /**
+   * Enters the address of the way out after FORWARD, for a packet that `receive` has read, and makes the header checksum right
+   * if anything changed. Overwrites routing's results with the route to the destination.
+   */
   forward(p: Packet): void {
-    if (!this.#rrOpen && !this.#tsAddress) return;
+    if (!this.#changed) return;
     this.#routing.selectSource(AF_INET, p.tuple, T_DST, this.#source, 0);
     const rr = p.l3Off + this.#rr;
     const ts = p.l3Off + this.#ts;
