@@ -27,6 +27,8 @@ export class InterfaceTable {
   readonly list: CaptureInterface[] = [];
   /** Units in a second. */
   private units = new Float64Array(FIRST_CAPACITY);
+  /** 10^9 / units: whole for every decimal unit down to a nanosecond. */
+  private nanosPerUnit = new Float64Array(FIRST_CAPACITY);
   /** Seconds to add to every time stamp (if_tsoffset). */
   private offset = new Float64Array(FIRST_CAPACITY);
   /** High word of the count that the next two columns belong to. */
@@ -43,6 +45,7 @@ export class InterfaceTable {
     if (id === this.units.length) this.grow();
     this.list.push(entry);
     this.units[id] = entry.tsresol;
+    this.nanosPerUnit[id] = 1e9 / entry.tsresol;
     this.offset[id] = offsetSeconds;
     this.rebase(id, 0);
   }
@@ -58,7 +61,7 @@ export class InterfaceTable {
     const whole = Math.floor(count / units);
     const rest = count - whole * units;
     this.seconds = this.baseSeconds[id] + whole;
-    const nanos = units > 1e9 ? rest / (units / 1e9) : rest * (1e9 / units);
+    const nanos = units > 1e9 ? rest / (units / 1e9) : rest * this.nanosPerUnit[id];
     this.nanos = nanos < 999999999 ? Math.floor(nanos) : 999999999;
   }
 
@@ -84,6 +87,7 @@ export class InterfaceTable {
   private grow(): void {
     const capacity = this.units.length * 2;
     this.units = copyOf(this.units, new Float64Array(capacity));
+    this.nanosPerUnit = copyOf(this.nanosPerUnit, new Float64Array(capacity));
     this.offset = copyOf(this.offset, new Float64Array(capacity));
     this.baseSeconds = copyOf(this.baseSeconds, new Float64Array(capacity));
     this.baseUnits = copyOf(this.baseUnits, new Float64Array(capacity));
