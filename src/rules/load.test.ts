@@ -176,7 +176,7 @@ describe('an extension that cannot be evaluated', () => {
 
   it('is refused in a table where it may not stand, also when lenient', () => {
     const target = K.target(() => -1, 'CT');
-    (target.extension as { tables?: string[] }).tables = ['raw'];
+    target.extension.tables = ['raw'];
     expect(() => load({ FORWARD: [rule({ target })] }, { lenient: true })).toThrow('"CT" may stand in table raw only');
   });
 
