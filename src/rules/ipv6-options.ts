@@ -9,6 +9,7 @@ import { findHeader, HEADER_ABSENT } from './ipv6-headers.js';
 import { headerMissing } from './kernel-checks.js';
 import { not, uintOption } from './values.js';
 
+/** Options of -m hbh and -m dst. */
 export interface Ipv6OptionsSpec {
   /** Length of the whole header in bytes; -1 = not tested. */
   length: number;

@@ -12,6 +12,7 @@ import { headerOff, needsProtocol } from './ports.js';
 
 const AH_HEADER_LEN = 12;
 
+/** Options of -m ah. */
 export interface AhSpec {
   spi: Range;
   spiInvert: boolean;
@@ -22,7 +23,7 @@ export interface AhSpec {
   reserved: boolean;
 }
 
-/** Spec of -m ah. Behaviour: net/ipv4/netfilter/ipt_ah.c ah_mt, net/ipv6/netfilter/ip6t_ah.c ah_mt6. */
+/** -m ah. Behaviour: net/ipv4/netfilter/ipt_ah.c ah_mt, net/ipv6/netfilter/ip6t_ah.c ah_mt6. */
 export const ah: MatchExtension<AhSpec> = {
   name: 'ah',
   families: [2, 10],

@@ -27,6 +27,7 @@ const INVALID = 10;
 const EXTRA_LEN = [4, 12, 0, 8, 8, 8, 8, 12, 8, 8, 12, 12, 12, 12, 12, 12];
 const HEADER_LEN = 12;
 
+/** Options of -m dccp; null = not given. */
 export interface DccpSpec {
   source: PortRange | null;
   destination: PortRange | null;
@@ -38,7 +39,7 @@ export interface DccpSpec {
   optionInvert: boolean;
 }
 
-/** Spec of -m dccp. Behaviour: net/netfilter/xt_dccp.c dccp_mt. */
+/** -m dccp. Behaviour: net/netfilter/xt_dccp.c dccp_mt. */
 export const dccp: MatchExtension<DccpSpec> = {
   name: 'dccp',
   families: [2, 10],

@@ -12,6 +12,7 @@ interface Group {
   invert: boolean;
 }
 
+/** Options of -m devgroup; null = not given. */
 export interface DevgroupSpec {
   source: Group | null;
   destination: Group | null;
@@ -23,7 +24,7 @@ const DEFAULT_GROUP = 'default';
 const INPUT_HOOKS = (1 << HOOK_PREROUTING) | (1 << HOOK_INPUT) | (1 << HOOK_FORWARD);
 const OUTPUT_HOOKS = (1 << HOOK_FORWARD) | (1 << HOOK_OUTPUT) | (1 << HOOK_POSTROUTING);
 
-/** Spec of -m devgroup. Behaviour: net/netfilter/xt_devgroup.c devgroup_mt. */
+/** -m devgroup. Behaviour: net/netfilter/xt_devgroup.c devgroup_mt. */
 export const devgroup: MatchExtension<DevgroupSpec> = {
   name: 'devgroup',
   families: [2, 10],

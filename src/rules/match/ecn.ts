@@ -10,6 +10,7 @@ const ECE = 0x40;
 const CWR = 0x80;
 const TCP_HEADER_LEN = 20;
 
+/** Options of -m ecn. */
 export interface EcnSpec {
   /** Codepoint 0-3 of the IP header; -1 = not tested. */
   ip: number;
@@ -20,7 +21,7 @@ export interface EcnSpec {
   tcpInvert: number;
 }
 
-/** Spec of -m ecn. Behaviour: net/netfilter/xt_ecn.c. */
+/** -m ecn. Behaviour: net/netfilter/xt_ecn.c. */
 export const ecn: MatchExtension<EcnSpec> = {
   name: 'ecn',
   families: [2, 10],

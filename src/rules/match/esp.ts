@@ -7,12 +7,13 @@ import { headerOff, needsProtocol } from './ports.js';
 
 const ESP_HEADER_LEN = 8;
 
+/** Options of -m esp. */
 export interface EspSpec {
   spi: Range;
   invert: boolean;
 }
 
-/** Spec of -m esp. Behaviour: net/netfilter/xt_esp.c esp_mt. */
+/** -m esp. Behaviour: net/netfilter/xt_esp.c esp_mt. */
 export const esp: MatchExtension<EspSpec> = {
   name: 'esp',
   families: [2, 10],

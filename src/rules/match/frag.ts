@@ -11,6 +11,7 @@ const OFFSET = 0xfff8;
 const RESERVED = 0x6;
 const MORE = 1;
 
+/** Options of -m frag. */
 export interface FragSpec {
   id: Range;
   idInvert: boolean;
@@ -23,7 +24,7 @@ export interface FragSpec {
   last: boolean;
 }
 
-/** Spec of -m frag. Behaviour: net/ipv6/netfilter/ip6t_frag.c frag_mt6. */
+/** -m frag. Behaviour: net/ipv6/netfilter/ip6t_frag.c frag_mt6. */
 export const frag: MatchExtension<FragSpec> = {
   name: 'frag',
   families: [10],

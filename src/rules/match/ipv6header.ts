@@ -35,6 +35,7 @@ const BIT_OF = new Uint8Array(256);
 for (const header of HEADERS) BIT_OF[header.number] = header.bit;
 const PROTOCOL_BIT = BIT_OF[PROTOCOL] as number;
 
+/** Options of -m ipv6header. */
 export interface Ipv6headerSpec {
   /** Bits of HEADERS. */
   headers: number;
@@ -43,7 +44,7 @@ export interface Ipv6headerSpec {
   soft: boolean;
 }
 
-/** Spec of -m ipv6header. Behaviour: net/ipv6/netfilter/ip6t_ipv6header.c ipv6header_mt6. */
+/** -m ipv6header. Behaviour: net/ipv6/netfilter/ip6t_ipv6header.c ipv6header_mt6. */
 export const ipv6header: MatchExtension<Ipv6headerSpec> = {
   name: 'ipv6header',
   families: [10],

@@ -32,6 +32,7 @@ interface Element {
   source: Wanted<Endpoint> | null;
 }
 
+/** Options of -m policy. */
 export interface PolicySpec {
   direction: 'in' | 'out' | '';
   none: boolean;
@@ -49,7 +50,7 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [108, 'ipcomp'],
 ]);
 
-/** Spec of -m policy. Behaviour: net/netfilter/xt_policy.c policy_mt, for a packet without a security path. */
+/** -m policy. Behaviour: net/netfilter/xt_policy.c policy_mt, for a packet without a security path. */
 export const policy: MatchExtension<PolicySpec> = {
   name: 'policy',
   families: [2, 10],

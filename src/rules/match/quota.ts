@@ -5,6 +5,7 @@ import { not } from '../values.js';
 const MAX = 18446744073709551615n;
 const HIGH = 4294967296;
 
+/** Options of -m quota. */
 export interface QuotaSpec {
   /** Bytes, 64 bits unsigned, in decimal. */
   quota: string;
@@ -12,7 +13,7 @@ export interface QuotaSpec {
 }
 
 /**
- * Spec of -m quota. The quota that is left belongs to the loaded rule: loading the table again fills it up, and saving prints
+ * -m quota. The quota that is left belongs to the loaded rule: loading the table again fills it up, and saving prints
  * the quota that was given. Behaviour: net/netfilter/xt_quota.c quota_mt.
  */
 export const quota: MatchExtension<QuotaSpec> = {

@@ -15,6 +15,7 @@ const TYPE0_HEADER_LEN = 8;
 const ADDRESS_LEN = 16;
 const MAX_ADDRESSES = 16;
 
+/** Options of -m rt. */
 export interface RtSpec {
   /** -1 = not tested; above 255 nothing matches. */
   type: number;
@@ -32,7 +33,7 @@ export interface RtSpec {
   notStrict: boolean;
 }
 
-/** Spec of -m rt. Behaviour: net/ipv6/netfilter/ip6t_rt.c rt_mt6. */
+/** -m rt. Behaviour: net/ipv6/netfilter/ip6t_rt.c rt_mt6. */
 export const rt: MatchExtension<RtSpec> = {
   name: 'rt',
   families: [10],

@@ -50,12 +50,14 @@ const MATCH_ALL = 1;
 const MATCH_ONLY = 2;
 const MODES = ['any', 'all', 'only'];
 
+/** Flags wanted of one chunk type. */
 export interface ChunkFlags {
   /** Flag bits that are looked at, and the value that they must have. */
   mask: number;
   value: number;
 }
 
+/** --chunk-types. */
 export interface ChunkMatch {
   /** Index into MODES. */
   mode: number;
@@ -66,13 +68,14 @@ export interface ChunkMatch {
   flags: Record<number, ChunkFlags>;
 }
 
+/** Options of -m sctp; null = not given. */
 export interface SctpSpec {
   source: PortRange | null;
   destination: PortRange | null;
   chunks: ChunkMatch | null;
 }
 
-/** Spec of -m sctp. Behaviour: net/netfilter/xt_sctp.c sctp_mt. */
+/** -m sctp. Behaviour: net/netfilter/xt_sctp.c sctp_mt. */
 export const sctp: MatchExtension<SctpSpec> = {
   name: 'sctp',
   families: [2, 10],

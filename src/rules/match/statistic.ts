@@ -5,6 +5,7 @@ import { not, uintOption } from '../values.js';
 /** A probability of 1 in the kernel's fixed point. */
 const ONE = 0x80000000;
 
+/** Options of -m statistic. */
 export interface StatisticSpec {
   mode: 'random' | 'nth';
   invert: boolean;
@@ -17,7 +18,7 @@ export interface StatisticSpec {
 }
 
 /**
- * Spec of -m statistic. The nth counter belongs to the loaded rule. Behaviour: net/netfilter/xt_statistic.c statistic_mt;
+ * -m statistic. The nth counter belongs to the loaded rule. Behaviour: net/netfilter/xt_statistic.c statistic_mt;
  * chance comes from the host's seeded source, so that the packets chosen are not the kernel's.
  */
 export const statistic: MatchExtension<StatisticSpec> = {

@@ -10,6 +10,7 @@ const BACKSLASH = 0x5c;
 const BAR = 0x7c;
 const BLANK = 0x20;
 
+/** Options of -m string. */
 export interface StringSpec {
   /** Bytes. */
   pattern: number[];
@@ -22,7 +23,7 @@ export interface StringSpec {
 }
 
 /**
- * Spec of -m string. Both algorithms find the same. Behaviour: net/netfilter/xt_string.c string_mt and net/core/skbuff.c
+ * -m string. Both algorithms find the same. Behaviour: net/netfilter/xt_string.c string_mt and net/core/skbuff.c
  * skb_find_text: the whole pattern has to lie between --from and --to.
  */
 export const string: MatchExtension<StringSpec> = {

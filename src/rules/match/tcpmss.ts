@@ -11,13 +11,14 @@ const MSS = 2;
 const MSS_LEN = 4;
 const NOP = 1;
 
+/** Options of -m tcpmss. */
 export interface TcpmssSpec {
   mss: Range;
   invert: boolean;
 }
 
 /**
- * Spec of -m tcpmss. The kernel looks into every TCP packet, not only those with SYN; without the option only the inverted
+ * -m tcpmss. The kernel looks into every TCP packet, not only those with SYN; without the option only the inverted
  * match holds. Behaviour: net/netfilter/xt_tcpmss.c tcpmss_mt.
  */
 export const tcpmss: MatchExtension<TcpmssSpec> = {

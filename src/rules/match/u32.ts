@@ -21,18 +21,20 @@ const MAX = 10;
 
 type Operator = '' | '&' | '<<' | '>>' | '@';
 
+/** One test: a location and the ranges that its value may lie in. */
 export interface U32Test {
   /** The first has the operator ''. Numbers unsigned. */
   location: { operator: Operator; number: number }[];
   values: { min: number; max: number }[];
 }
 
+/** Options of -m u32. */
 export interface U32Spec {
   tests: U32Test[];
   invert: boolean;
 }
 
-/** Spec of -m u32. Behaviour: net/netfilter/xt_u32.c u32_match_it. */
+/** -m u32. Behaviour: net/netfilter/xt_u32.c u32_match_it. */
 export const u32: MatchExtension<U32Spec> = {
   name: 'u32',
   families: [2, 10],

@@ -12,6 +12,7 @@ const TCP_HEADER_LEN = 20;
 const ECE = 0x40;
 const CWR = 0x80;
 
+/** Options of -j ECN. */
 export interface EcnTargetSpec {
   /** Codepoint 0-3; -1 = left alone. */
   ip: number;
@@ -20,7 +21,7 @@ export interface EcnTargetSpec {
   cwr: number;
 }
 
-/** Spec of -j ECN. Behaviour: net/ipv4/netfilter/ipt_ECN.c ecn_tg. */
+/** -j ECN. Behaviour: net/ipv4/netfilter/ipt_ECN.c ecn_tg. */
 export const ECN: TargetExtension<EcnTargetSpec> = {
   name: 'ECN',
   families: [2],

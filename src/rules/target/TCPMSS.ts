@@ -24,12 +24,13 @@ const DEFAULT_MSS6 = 1220;
 const NO_MTU = 0x7fffffff;
 const CLAMP_HOOKS = (1 << HOOK_FORWARD) | (1 << HOOK_OUTPUT) | (1 << HOOK_POSTROUTING);
 
+/** Options of -j TCPMSS. */
 export interface TcpmssTargetSpec {
   /** Segment size; -1 = from the path's MTU. */
   mss: number;
 }
 
-/** Spec of -j TCPMSS. Behaviour: net/netfilter/xt_TCPMSS.c tcpmss_mangle_packet. */
+/** -j TCPMSS. Behaviour: net/netfilter/xt_TCPMSS.c tcpmss_mangle_packet. */
 export const TCPMSS: TargetExtension<TcpmssTargetSpec> = {
   name: 'TCPMSS',
   families: [2, 10],

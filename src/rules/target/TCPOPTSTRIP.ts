@@ -19,12 +19,13 @@ const NAMES: ReadonlyMap<string, number> = new Map([
   ['md5', 19],
 ]);
 
+/** Options of -j TCPOPTSTRIP. */
 export interface TcpoptstripSpec {
   /** Option kinds, sorted. */
   kinds: number[];
 }
 
-/** Spec of -j TCPOPTSTRIP. Behaviour: net/netfilter/xt_TCPOPTSTRIP.c tcpoptstrip_mangle_packet. */
+/** -j TCPOPTSTRIP. Behaviour: net/netfilter/xt_TCPOPTSTRIP.c tcpoptstrip_mangle_packet. */
 export const TCPOPTSTRIP: TargetExtension<TcpoptstripSpec> = {
   name: 'TCPOPTSTRIP',
   families: [2, 10],
