@@ -333,11 +333,13 @@ export class ConnTable {
    * its reply tuple in the reply direction, or either the other way round (nf_conntrack_core.c, __nf_conntrack_confirm).
    */
   clashes(slot: number, scratch: Int32Array): boolean {
+    const zones = this.words[(slot << RECORD_SHIFT) + R_ZONES]!;
+    const original = zones & 0xffff;
+    const reply = zones >>> 16;
     for (let direction = 0; direction < 2; direction++) {
       this.readTuple(slot, direction, scratch);
-      const zones = this.words[(slot << RECORD_SHIFT) + R_ZONES]!;
-      const zone = direction === 0 ? zones & 0xffff : zones >>> 16;
-      if (this.find(scratch, this.hash(scratch, zone), zone, zone) >= 0) return true;
+      const hash = this.hash(scratch, direction === 0 ? original : reply);
+      if (this.find(scratch, hash, original, reply) >= 0) return true;
     }
     return false;
   }

@@ -145,6 +145,8 @@ export class Tracker {
   readonly statistics = new Statistics();
   readonly events: EventRing;
   readonly timeoutPolicies = new Map<string, TimeoutPolicy>();
+  /** What -j CT attaches, by Packet.template; [0] is not used. Rules add to it when they are loaded. */
+  readonly templates: (Template | null)[] = [null];
   /** Whether anybody listens to events: connections made while nobody does have none (nf_conntrack_events=2). */
   listening = false;
 
@@ -161,7 +163,7 @@ export class Tracker {
   chunks = 0;
 
   private readonly listener: TrackerListener | null;
-  private readonly templates: (Template | null)[] = [null];
+
   private readonly ended = new Int32Array(MAX_ENDED);
   private endedCount = 0;
   private started = false;
@@ -174,11 +176,6 @@ export class Tracker {
     this.events = new EventRing(options.eventRing ?? 4096);
     if (this.settings.value[SET_ACCT] !== 0) this.table.needCounters();
     if (this.settings.value[SET_TIMESTAMP] !== 0) this.table.needStamps();
-  }
-
-  /** Registers what a -j CT rule attaches; the number is for Packet.template. */
-  addTemplate(t: Template): number {
-    return this.templates.push(t) - 1;
   }
 
   /** Turns accounting on for connections made from now on (connbytes does that when it is loaded). */

@@ -169,7 +169,7 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
   /* EngineHost */
   readonly context: RuleContext = this;
   readonly shared = new Map<string, unknown>();
-  readonly templates: (CtTemplate | null)[] = [null];
+  readonly templates: (CtTemplate | null)[];
 
   /* RuleContext */
   nowMs = 0;
@@ -205,6 +205,7 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
     const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
     this.tracker = new Tracker({ settings, seed, listener: this, ...ring });
+    this.templates = this.tracker.templates;
     this.engine = new RuleEngine(this);
     for (let i = 0; i < BATCH; i++) this.packets.push(new Packet());
     this.current = this.packets[0]!;
@@ -528,10 +529,9 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
       if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection);
       return;
     }
-    // a reset is tracked by its own tuple, an error is attached to the connection of what it answers
     if (!answers.tcpReset(p)) return;
     if (p.connection >= 0) this.tracker.setClosing(p.connection);
-    this.sendAnswer(answers, -1);
+    this.sendAnswer(answers, p.connection);
   }
 
   /** The buffer for the next answer; null: answers answer answers, too deep. */
@@ -539,7 +539,10 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     return this.answers[this.answering] ?? null;
   }
 
-  /** Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. */
+  /**
+   * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to that packet's
+   * connection as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
+   */
   private sendAnswer(answers: Answers, connection: number): void {
     const a = this.answerPackets[this.answering]!;
     if (parseNetwork(a, answers.bytes, answers.start, answers.end) !== PARSE_OK) return;
