@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { wantColour } from '../replay/colour.js';
 import { makeHost } from '../replay/host-adapter.js';
-import type { ReplayOptions } from '../replay/options.js';
+import { type ReplayOptions, TABLE_FORMATS, type TableFormat } from '../replay/options.js';
 import { runReplay } from '../replay/run.js';
 
 const EXAMPLES = `
@@ -52,6 +52,7 @@ interface RawOptions {
   saveRules?: string;
   saveRules6?: string;
   saveTable?: string;
+  tableFormat: TableFormat;
   saveExpectations?: string;
   saveEvents?: string;
   saveLog?: string;
@@ -110,6 +111,14 @@ function addOutputOptions(command: Command): void {
     .option('--save-rules <file>', 'the IPv4 rules afterwards, with counters, as iptables-save -c prints them')
     .option('--save-rules6 <file>', 'the IPv6 rules afterwards')
     .option('--save-table <file>', 'the connections at the last packet, as conntrack -L -o extended prints them')
+    .addOption(
+      new Option(
+        '--table-format <form>',
+        'the form of --save-table: extended, xml and save as conntrack -o, proc as /proc',
+      )
+        .choices(TABLE_FORMATS)
+        .default('extended'),
+    )
     .option('--save-expectations <file>', 'the expectations then, as conntrack -L expect prints them')
     .option('--save-events <file>', 'what happened to connections, as conntrack -E prints it')
     .option('--save-log <file>', "kernel-log lines of LOG, TRACE and connection tracking, each with the packet's time")
@@ -148,6 +157,7 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     saveRules: raw.saveRules ?? null,
     saveRules6: raw.saveRules6 ?? null,
     saveTable: raw.saveTable ?? null,
+    tableFormat: raw.tableFormat,
     saveExpectations: raw.saveExpectations ?? null,
     saveEvents: raw.saveEvents ?? null,
     saveLog: raw.saveLog ?? null,

@@ -32,6 +32,7 @@ export interface FlowJson {
   greTimeouts?: { timeout: number; stream: number };
 }
 
+/** One direction: its tuple, and its counters where accounting was on. */
 export interface TupleJson {
   src: string;
   dst: string;

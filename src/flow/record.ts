@@ -56,6 +56,7 @@ export interface FlowCounters {
   bytes: number;
 }
 
+/** A connection. Source: the attributes of ctnetlink (include/uapi/linux/netfilter/nfnetlink_conntrack.h). */
 export interface FlowRecord {
   /** AF_INET 2 or AF_INET6 10. */
   family: 2 | 10;
@@ -94,8 +95,10 @@ export interface FlowRecord {
   greTimeouts: { timeout: number; stream: number } | null;
 }
 
+/** What happened to a connection. */
 export type FlowEventType = 'NEW' | 'UPDATE' | 'DESTROY';
 
+/** A change of a connection, as `conntrack -E` shows it. */
 export interface FlowEvent {
   type: FlowEventType;
   record: FlowRecord;
@@ -106,6 +109,7 @@ export interface FlowEvent {
   progname: string | null;
 }
 
+/** An expected connection: what it must look like, and whose it is. */
 export interface ExpectationRecord {
   family: 2 | 10;
   protocol: number;

@@ -1,5 +1,6 @@
 /** Colours of the terminal: what was refused in red, what is INVALID in yellow. */
 
+/** Text made to stand out; plain where no colour is wanted. */
 export interface Colours {
   bold(text: string): string;
   dim(text: string): string;
@@ -16,6 +17,7 @@ const ANSI: Colours = {
   verdict: (name, t) => (BY_NAME[name] ? `\x1b[${BY_NAME[name]}m${t}\x1b[0m` : t),
 };
 
+/** The colours of a terminal, or none. */
 export function colours(on: boolean): Colours {
   return on ? ANSI : PLAIN;
 }

@@ -14,6 +14,7 @@ import type { Summary } from './summary.js';
 /** Hears of every packet, after the host is done with it; all arguments are borrowed for the call. */
 export type PacketSink = (batch: FrameBatch, i: number, linkType: number, results: PacketResults, n: number) => void;
 
+/** What a replay's loop works with. */
 export interface DriverOptions {
   host: ReplayHost;
   summary: Summary;

@@ -11,6 +11,7 @@ export interface CaptureFailure {
   message: string;
 }
 
+/** A capture that gives its frames in batches. */
 export interface FrameSource {
   /** File name, or `standard input`. */
   readonly name: string;

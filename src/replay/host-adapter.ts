@@ -1,16 +1,48 @@
-/** Makes a ReplayHost of the simulated host (host/host). */
+/** The simulated host (host/host) as the replay sees it. */
 import type { FrameBatch } from '../capture/frame-batch.js';
-import { SET_MAX } from '../conntrack/sysctl.js';
+import { parseAddress } from '../flow/address.js';
 import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
-import { Host, type HostOptions } from '../host/host.js';
-import { EMIT_DELIVERED } from '../host/path.js';
+import type { HostConfig } from '../host/config.js';
+import { Host } from '../host/host.js';
 import { loadRules } from '../iptables/restore.js';
 import { printRule, printRuleset } from '../iptables/save.js';
-import type { Family, Position, Ruleset } from '../rules/model.js';
-import { LINKTYPE_RAW } from '../wire/parse.js';
-import { PARSE_NOT_IP, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
+import { ETHERTYPES, LINK_ETHERNET, LINK_RAW } from './describe.js';
 import type { HostMaker, HostSetup, NamedText } from './options.js';
-import type { EmitSink, PacketResults, ReplayHost, RuleInfo, TableUse } from './replay-host.js';
+import {
+  type EmitSink,
+  type PacketResults,
+  RESULT_SKIPPED,
+  type ReplayHost,
+  type RuleInfo,
+  type TableUse,
+} from './replay-host.js';
+
+type Ruleset = ReturnType<typeof loadRules>;
+
+/** Events kept between two drains: those that the expiries of a long pause make. */
+const EVENT_RING = 65536;
+/** EMIT_DELIVERED of host/path: to the host itself. */
+const EMIT_DELIVERED = 1;
+
+/** Codes of wire/parse-reasons (1-14) in few words; codes from 0x600 on are ethertypes. */
+const SKIP_NAMES = [
+  '',
+  'not IP',
+  'unknown link type',
+  'cut short',
+  'cut short',
+  'wrong IP version',
+  'wrong IP header length',
+  'wrong IP checksum',
+  'IP length beyond the frame',
+  'wrong IP length',
+  'IPv6 from a multicast address',
+  'IPv6 to scope 0',
+  'wrong IPv6 options',
+  'wrong IPv6 jumbo option',
+  'cut short',
+];
+const PARSE_NOT_IP = 1;
 
 /** The host of `statewall replay`. */
 export const makeHost: HostMaker = (setup) => new HostAdapter(setup);
@@ -18,28 +50,50 @@ export const makeHost: HostMaker = (setup) => new HostAdapter(setup);
 class HostAdapter implements ReplayHost {
   readonly interfaceNames: readonly string[];
   private readonly host: Host;
-  private readonly rulesets = new Map<Family, Ruleset>();
+  private readonly own: LocalAddresses;
+  private readonly rulesets: (Ruleset | null)[];
+  private emit: EmitSink | null = null;
+  /** Rules that were asked for, by number: printing one again for each packet would be slow. */
   private readonly infos = new Map<number, RuleInfo>();
-  private readonly words = new Int32Array(4);
 
   constructor(setup: HostSetup) {
-    const options: HostOptions = {};
-    this.host = new Host(setup.config, options);
+    this.host = new Host(setup.config, { eventRing: EVENT_RING });
     if (setup.events) this.host.listen();
-    this.load(setup.rules, 2, setup);
-    this.load(setup.rules6, 10, setup);
     this.interfaceNames = this.host.interfaces.map((i) => i?.name ?? '');
+    this.own = new LocalAddresses(setup.config);
+    this.rulesets = [this.load(setup, setup.rules, 2), this.load(setup, setup.rules6, 10)];
   }
 
-  private load(rules: NamedText | null, family: Family, setup: HostSetup): void {
-    if (rules === null) return;
-    const warn = (message: string, position: Position | null): void => {
-      const place = position === null ? rules.file : `${position.file}:${position.line}:${position.column}`;
-      setup.warn(`${place}: ${message}`);
+  private load(setup: HostSetup, rules: NamedText | null, family: 2 | 10): Ruleset | null {
+    if (rules === null) return null;
+    const warn: NonNullable<NonNullable<Parameters<typeof loadRules>[3]>['warn']> = (message, at) => {
+      setup.warn(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${message}`);
     };
-    const ruleset = loadRules(rules.text, rules.file, family, { lenient: setup.lenient, warn });
-    this.host.load(ruleset, { lenient: setup.lenient, warn });
-    this.rulesets.set(family, ruleset);
+    const options = { lenient: setup.lenient, warn };
+    const ruleset = loadRules(rules.text, rules.file, family, options);
+    this.host.load(ruleset, options);
+    return ruleset;
+  }
+
+  get onEmit(): EmitSink | null {
+    return this.emit;
+  }
+
+  set onEmit(sink: EmitSink | null) {
+    this.emit = sink;
+    this.host.onEmit =
+      sink &&
+      ((bytes, start, end, outInterface, kind, hostMade) => {
+        sink(bytes, start, end, LINK_RAW, kind === EMIT_DELIVERED ? 0 : outInterface, hostMade);
+      });
+  }
+
+  get onLog(): ((line: string) => void) | null {
+    return this.host.onLog;
+  }
+
+  set onLog(take: ((line: string) => void) | null) {
+    this.host.onLog = take;
   }
 
   interfaceIndex(name: string): number {
@@ -47,9 +101,7 @@ class HostAdapter implements ReplayHost {
   }
 
   isLocal(bytes: Uint8Array, at: number, family: 2 | 10): boolean {
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    for (let i = 0; i < 4; i++) this.words[i] = family === 2 && i > 0 ? 0 : view.getInt32(at + 4 * i);
-    return this.host.routing.isOwn(family, this.words, 0);
+    return this.own.has(bytes, at, family);
   }
 
   run(
@@ -62,6 +114,13 @@ class HostAdapter implements ReplayHost {
     results: PacketResults,
   ): void {
     this.host.run(batch, from, to, direction, inInterface, linkType, results);
+    for (let i = from; i < to; i++) {
+      if (results.verdict[i] !== RESULT_SKIPPED || results.reason[i] !== PARSE_NOT_IP) continue;
+      const start = batch.start[i];
+      if (linkType[i] !== LINK_ETHERNET || batch.end[i] - start < 14) continue;
+      const type = (batch.bytes[start + 12] << 8) | batch.bytes[start + 13];
+      if (type >= 0x600) results.reason[i] = type;
+    }
   }
 
   advance(nowMs: number): void {
@@ -69,19 +128,25 @@ class HostAdapter implements ReplayHost {
   }
 
   rule(n: number): RuleInfo {
-    const known = this.infos.get(n);
-    if (known !== undefined) return known;
-    const d = this.host.decision(n)!;
-    const table = this.rulesets.get(d.family)!.tables.get(d.table)!;
-    const text =
-      d.rule === null ? `-P ${d.chain} ${table.chains.get(d.chain)!.policy}` : printRule(d.chain, d.rule, d.family);
-    const info = { family: d.family, table: d.table, chain: d.chain, number: d.number, text };
-    this.infos.set(n, info);
+    let info = this.infos.get(n);
+    if (info === undefined) {
+      info = this.describeRule(n);
+      this.infos.set(n, info);
+    }
     return info;
   }
 
+  private describeRule(n: number): RuleInfo {
+    const d = this.host.decision(n);
+    if (d === null) throw new Error(`no decision has the number ${n}`);
+    const { family, table, chain, number } = d;
+    if (d.rule !== null) return { family, table, chain, number, text: printRule(chain, d.rule, family) };
+    const policy = this.rulesets[family === 2 ? 0 : 1]?.tables.get(table)?.chains.get(chain)?.policy;
+    return { family, table, chain, number, text: `-P ${chain} ${policy ?? 'ACCEPT'}` };
+  }
+
   reasonName(reason: number): string {
-    return this.host.reasonName(reason);
+    return this.host.reasonName(reason) || 'no reason told';
   }
 
   reasonText(): string {
@@ -89,27 +154,17 @@ class HostAdapter implements ReplayHost {
   }
 
   skipName(reason: number): string {
-    return reason === PARSE_NOT_IP ? 'not IP' : PARSE_REASON_TEXTS[reason]!.replace(/ ?%\d/g, '');
+    return reason >= 0x600
+      ? (ETHERTYPES[reason] ?? `ethertype 0x${reason.toString(16).padStart(4, '0')}`)
+      : (SKIP_NAMES[reason] ?? 'not readable');
   }
 
-  status(_connection: number): number {
+  status(): number {
     return this.host.result.status;
   }
 
-  id(_connection: number): number {
-    return this.host.result.connectionId;
-  }
-
-  set onEmit(sink: EmitSink | null) {
-    this.host.onEmit =
-      sink === null
-        ? null
-        : (bytes, start, end, out, kind, hostMade) =>
-            sink(bytes, start, end, LINKTYPE_RAW, kind === EMIT_DELIVERED ? 0 : out, hostMade);
-  }
-
-  set onLog(take: ((line: string) => void) | null) {
-    this.host.onLog = take;
+  id(): number {
+    return this.host.result.connectionId >>> 0;
   }
 
   drainEvents(take: (event: FlowEvent) => void): void {
@@ -128,19 +183,62 @@ class HostAdapter implements ReplayHost {
     return [];
   }
 
-  loadFlows(records: readonly FlowRecord[]): void {
-    for (const r of records) this.host.addFlow(r);
+  loadFlows(records: readonly FlowRecord[]): number {
+    let refused = 0;
+    for (const r of records) if (!this.host.addFlow(r)) refused++;
+    return refused;
   }
 
   saveRules(family: 2 | 10): string {
-    const ruleset = this.rulesets.get(family);
-    if (ruleset === undefined) return '';
+    const ruleset = this.rulesets[family === 2 ? 0 : 1];
+    if (ruleset === null) return '';
     this.host.engine.exportCounters(ruleset);
     return printRuleset(ruleset, { counters: true });
   }
 
   tableUse(): TableUse {
     const { table, settings } = this.host.tracker;
-    return { entries: table.count, peak: table.peak, max: settings.value[SET_MAX]! };
+    const max = settings.get('net.netfilter.nf_conntrack_max') ?? 0;
+    return { entries: table.count, peak: table.peak, max };
   }
+}
+
+/** The host's own addresses, compared word by word: hosts have few, and captures many packets. */
+class LocalAddresses {
+  private readonly v4: Int32Array;
+  /** Four words an address. */
+  private readonly v6: Int32Array;
+
+  constructor(config: HostConfig) {
+    const v4: number[] = [];
+    const v6: number[] = [0, 0, 0, 1];
+    for (const i of config.interfaces ?? []) {
+      for (const text of i.addresses ?? []) {
+        const a = parseAddress(text.split('/')[0]);
+        if (a?.family === 2) v4.push(a.words[0]);
+        if (a?.family === 10) v6.push(...a.words);
+      }
+    }
+    this.v4 = Int32Array.from(v4);
+    this.v6 = Int32Array.from(v6);
+  }
+
+  has(bytes: Uint8Array, at: number, family: 2 | 10): boolean {
+    const first = word(bytes, at);
+    if (family === 2) {
+      if (first >>> 24 === 127) return true;
+      for (let k = 0; k < this.v4.length; k++) if (this.v4[k] === first) return true;
+      return false;
+    }
+    const v6 = this.v6;
+    for (let k = 0; k < v6.length; k += 4) {
+      if (v6[k] !== first || v6[k + 3] !== word(bytes, at + 12)) continue;
+      if (v6[k + 1] === word(bytes, at + 4) && v6[k + 2] === word(bytes, at + 8)) return true;
+    }
+    return false;
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

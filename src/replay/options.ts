@@ -2,6 +2,7 @@
 import type { HostConfig } from '../host/config.js';
 import type { ReplayHost } from './replay-host.js';
 
+/** A replay as the command line asks for it; null: not asked for. */
 export interface ReplayOptions {
   /** File names; `-` is standard input. */
   captures: readonly string[];
@@ -23,11 +24,16 @@ export interface ReplayOptions {
   saveRules: string | null;
   saveRules6: string | null;
   saveTable: string | null;
+  tableFormat: TableFormat;
   saveExpectations: string | null;
   saveEvents: string | null;
   saveLog: string | null;
   saveCapture: string | null;
 }
+
+/** Forms of --save-table. */
+export const TABLE_FORMATS = ['extended', 'save', 'xml', 'json', 'proc'] as const;
+export type TableFormat = (typeof TABLE_FORMATS)[number];
 
 /** A text and the name of the file that it came from, for messages. */
 export interface NamedText {
@@ -35,6 +41,7 @@ export interface NamedText {
   text: string;
 }
 
+/** Everything that a host is made of. */
 export interface HostSetup {
   config: HostConfig;
   rules: NamedText | null;

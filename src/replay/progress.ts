@@ -4,6 +4,7 @@ import type { FrameSource } from './frames.js';
 const FIRST_MS = 1000;
 const EVERY_MS = 200;
 
+/** Draws how far a replay is on standard error; only for a terminal. */
 export class Progress {
   private readonly sources: readonly FrameSource[];
   private readonly total: number;

@@ -88,6 +88,7 @@ export type EmitSink = (
   hostMade: boolean,
 ) => void;
 
+/** A simulated host under replay. */
 export interface ReplayHost {
   /** Names by index; 0 is ''. */
   readonly interfaceNames: readonly string[];
@@ -130,7 +131,8 @@ export interface ReplayHost {
   readonly lostEvents: number;
   flows(): Iterable<FlowRecord>;
   expectations(): Iterable<ExpectationRecord>;
-  loadFlows(records: readonly FlowRecord[]): void;
+  /** Enters saved connections as of the clock's time; how many found no place (tuple taken, table full). */
+  loadFlows(records: readonly FlowRecord[]): number;
   /** `iptables-save -c` of the rules as they stand. */
   saveRules(family: 2 | 10): string;
   tableUse(): TableUse;

@@ -19,7 +19,12 @@ import { Saver } from './saver.js';
 import { Summary } from './summary.js';
 
 /** Runs a replay; `warn` takes lines for standard error. Throws what a person can put right (see cli/main). */
-export async function runReplay(o: ReplayOptions, makeHost: HostMaker, warn: (line: string) => void): Promise<number> {
+export async function runReplay(
+  o: ReplayOptions,
+  makeHost: HostMaker,
+  warn: (line: string) => void,
+  stdout: Output = Output.stdout(),
+): Promise<number> {
   const sources: FrameSource[] = [];
   try {
     checkArguments(o);
@@ -41,8 +46,11 @@ export async function runReplay(o: ReplayOptions, makeHost: HostMaker, warn: (li
       throw e;
     }
     if (first !== null) host.advance(first.seconds * 1000 + first.nanos / 1e6);
-    if (table !== null) host.loadFlows(parseTable(table.text, table.file));
-    await drive(o, host, driver, sources, saver, warn);
+    if (table !== null) {
+      const refused = host.loadFlows(parseTable(table.text, table.file));
+      if (refused > 0) warn(`${table.file}: ${refused} connections found no place (tuple taken twice, or table full)`);
+    }
+    await drive(o, host, driver, sources, saver, warn, stdout);
     return reportDamage(sources, warn) ? 1 : 0;
   } finally {
     for (const s of sources) s.close();
@@ -87,8 +95,8 @@ async function drive(
   sources: readonly FrameSource[],
   saver: Saver,
   warn: (line: string) => void,
+  stdout: Output,
 ): Promise<void> {
-  const stdout = Output.stdout();
   const summary = new Summary();
   const progress = o.progress ? new Progress(sources) : null;
   const lines = o.show === 'lines' || o.show === 'json';

@@ -3,9 +3,12 @@ import { DIRECTION_INBOUND, DIRECTION_OUTBOUND } from '../capture/frame-batch.js
 import { PcapngWriter } from '../capture/pcapng-writer.js';
 import { formatEventLine } from '../flow/event.js';
 import { formatExpectationLine } from '../flow/expectation.js';
-import { formatFlowLine } from '../flow/line.js';
-import type { FlowEvent } from '../flow/record.js';
-import type { ReplayOptions } from './options.js';
+import { flowToJson } from '../flow/json.js';
+import { formatFlowLine, formatProcLine } from '../flow/line.js';
+import type { FlowEvent, FlowRecord } from '../flow/record.js';
+import { formatSaveLine } from '../flow/save.js';
+import { formatFlowXml, XML_FOOT, XML_HEAD } from '../flow/xml.js';
+import type { ReplayOptions, TableFormat } from './options.js';
 import { Output } from './output.js';
 import type { ReplayHost } from './replay-host.js';
 import { epochText } from './time.js';
@@ -17,10 +20,12 @@ interface Emitted {
   hostMade: boolean;
 }
 
+/** The files of the --save options. */
 export class Saver {
   private readonly rules: Output | null;
   private readonly rules6: Output | null;
   private readonly table: Output | null;
+  private readonly tableFormat: TableFormat;
   private readonly expectations: Output | null;
   private readonly events: Output | null;
   private readonly logFile: Output | null;
@@ -37,6 +42,7 @@ export class Saver {
     this.rules = open(o.saveRules);
     this.rules6 = open(o.saveRules6);
     this.table = open(o.saveTable);
+    this.tableFormat = o.tableFormat;
     this.expectations = open(o.saveExpectations);
     this.events = open(o.saveEvents);
     this.logFile = open(o.saveLog);
@@ -125,7 +131,7 @@ export class Saver {
     attempt(() => this.rules?.write(host.saveRules(2)));
     attempt(() => this.rules6?.write(host.saveRules(10)));
     attempt(() => {
-      if (this.table) for (const r of host.flows()) this.table.line(formatFlowLine(r, { extended: true }));
+      if (this.table) writeTable(this.table, host.flows(), this.tableFormat);
     });
     attempt(() => {
       if (this.expectations) for (const e of host.expectations()) this.expectations.line(formatExpectationLine(e));
@@ -140,3 +146,17 @@ export class Saver {
     return all.filter((o) => o !== null);
   }
 }
+
+function writeTable(out: Output, flows: Iterable<FlowRecord>, format: TableFormat): void {
+  if (format === 'xml') out.write(XML_HEAD);
+  for (const r of flows) out.line(PRINT[format](r));
+  if (format === 'xml') out.write(XML_FOOT);
+}
+
+const PRINT: Record<TableFormat, (r: FlowRecord) => string> = {
+  extended: (r) => formatFlowLine(r, { extended: true }),
+  save: (r) => formatSaveLine(r),
+  xml: (r) => formatFlowXml(r),
+  json: (r) => JSON.stringify(flowToJson(r)),
+  proc: formatProcLine,
+};

@@ -24,6 +24,7 @@ import { dateText, epochText } from './time.js';
 
 const REASONS = 1024;
 
+/** The counts of a replay. */
 export class Summary {
   packets = 0;
   bytes = 0;
@@ -181,6 +182,7 @@ export interface DecidedRule extends RuleInfo {
   packets: number;
 }
 
+/** How many packets had a reason. */
 export interface ReasonCount {
   reason: string;
   packets: number;
