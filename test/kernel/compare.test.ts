@@ -117,6 +117,8 @@ const CORRUPTIONS: Row[] = [
   ['packets', 'TTL', flip(8, forwarded)],
   ['packets', 'IP id of a forwarded packet', flip(5, (packet) => forwarded(packet) && isV4(packet))],
   [null, 'IP id of a host-made packet', flip(5, (packet) => !forwarded(packet) && isV4(packet))],
+  ['packets', 'flow label of a forwarded packet', flip(3, (packet) => forwarded(packet) && !isV4(packet))],
+  [null, 'flow label of a host-made packet', flip(3, (packet) => !forwarded(packet) && !isV4(packet))],
   ['packets', 'packet gone', packetEdit((packets) => (packets.length > 0 ? packets.slice(1) : null))],
   ['packets', 'packet twice', packetEdit((packets) => (packets.length > 0 ? [packets[0]!, ...packets] : null))],
   ['packets', 'order', packetEdit(swap)],

@@ -9,7 +9,7 @@
  *   expectations  as a set, timeouts likewise
  *   events        of each connection in order; a last DESTROY may be missing on either side
  *   packets       bytes from the network header on, in order per interface; not the IP id of packets that the recording
- *                 marks `host-made`; IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`
+ *                 marks `host-made`, nor their IPv6 flow label (a hash under a key drawn at boot); IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`
  *   log           lines with IN= and OUT=, without time stamps; not ID= of what the host itself sent
  */
 import { diff } from './diff.js';
@@ -290,10 +290,15 @@ function compareEvents(expected: string, actual: string, out: string[]): void {
   for (const [identity, events] of a) if (!e.has(identity)) compareEventsOfOne([], events, out);
 }
 
-/** A copy with IPv4 identification and header checksum zero. */
+/** A copy with IPv4 identification and header checksum, or the IPv6 flow label, zero. */
 function withoutId(ip: Buffer): Buffer {
-  if (ip.length < 20 || ip[0]! >> 4 !== 4) return ip;
+  const version = ip.length < 20 ? 0 : ip[0]! >> 4;
+  if (version !== 4 && version !== 6) return ip;
   const copy = Buffer.from(ip);
+  if (version === 6) {
+    copy.writeUInt32BE(copy.readUInt32BE(0) & 0x7ff00000, 0);
+    return copy;
+  }
   copy.writeUInt16BE(0, 4);
   copy.writeUInt16BE(0, 10);
   return copy;

@@ -115,6 +115,7 @@ describe('checkWords', () => {
     ['writes /tmp/out.txt', 1],
     ['from https://registry.npmjs.org/x', 1],
     ['conntrack-tools and other tools', 0],
+    ['registry.targets.has(name)', 0],
     ['issues a challenge ACK', 0],
     ['the framework/home page', 0],
     ['mktemp -d /tmp', 0],
@@ -131,6 +132,9 @@ describe('checkExports', () => {
     ['a block of constants with one comment', '/** Numbers. */\nexport const A = 1;\nexport const B = 2;', 0],
     ['a constant after a blank line', '\n/** Numbers. */\nexport const A = 1;\n\nexport const B = 2;', 1],
     ['constants of a file with an opening comment', '/** Numbers. */\n\nexport const A = 1;\n\nexport const B = 2;', 0],
+    ['the first class of a file with an opening comment', '/** A. */\n\nexport class A {\n}', 0],
+    ['what the file is named after', '/** A. */\n\nexport const a = {};', 0],
+    ['its second class', '/** A. */\n\nexport class A {\n}\n\nexport class B {\n}', 1],
     ['a function of a file with an opening comment', '/** F. */\n\nexport function a(): void {}', 1],
     ['a constant with a comment at its end', 'export const A = 1; // the first', 0],
     ['a class after a documented one', '/** A. */\nexport class A {\n}\nexport class B {\n}', 1],
@@ -141,6 +145,8 @@ describe('checkExports', () => {
     ['any as a type', 'const a: any = 1;', 1],
     ['an array of any', 'let a = [] as any[];', 1],
     ['any in an argument list', 'let a: Map<string, any>;', 1],
+    ['a condition on a variable called any', 'if (many || any || all) return;', 0],
+    ['a variable called any', 'return on ? onDev : any;', 0],
     ['any in a comment or a name', '// any of them\nconst any1 = "any";', 0],
   ])('%s', (_name, text, count) => expect(complain(text).length).toBe(count));
 

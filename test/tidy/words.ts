@@ -25,7 +25,10 @@ export const BANNED: readonly BannedWord[] = [
   { pattern: /\btool (?:call|use|result)s?\b/i, reason: 'not about its making' },
   { pattern: /(?<![\w.])\/(?:work|root|home)\//, reason: 'a path of one machine' },
   { pattern: /(?<![\w.])\/tmp\/\w/, reason: 'a path of one machine; use os.tmpdir() or mktemp' },
-  { pattern: /\bregistry\.\w+\.\w+|\b(?:artifactory|nexus|verdaccio)\b/i, reason: 'the name of a registry host' },
+  {
+    pattern: /\bregistry\.(?:npmjs|yarnpkg|\w+\.(?:com|org|net|io))\b|\b(?:artifactory|verdaccio)\b/i,
+    reason: 'the name of a registry host',
+  },
 ];
 
 /** Files that hold the words themselves. */
