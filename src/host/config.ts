@@ -10,6 +10,7 @@ import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
 import { ROUTE_TYPES, Routing } from './routing.js';
 
+/** An interface; `lo` may be left out. */
 export interface InterfaceConfig {
   name: string;
   /** `02:00:00:00:01:01`; made from the index where absent. */
@@ -22,6 +23,7 @@ export interface InterfaceConfig {
   mtu?: number;
 }
 
+/** A route of the main table, as ip-route(8) takes it. Connected prefixes come with the addresses. */
 export interface RouteConfig {
   /** `default` (IPv4, or the family of `via`), `::/0`, a prefix, an address. */
   to: string;
@@ -35,6 +37,7 @@ export interface RouteConfig {
   src?: string;
 }
 
+/** Who sits behind which MAC address. */
 export interface NeighbourConfig {
   address: string;
   mac: string;
