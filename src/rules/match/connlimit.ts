@@ -1,17 +1,15 @@
 /**
  * -m connlimit: how many connections an address (under a mask) has (xt_connlimit.c, nf_conncount.c of 6.18).
  *
- * Every rule keeps a list of connections a key (address, zone). A packet of an assured connection adds nothing and only lets
- * dead ones go; any other is added unless it is in the list. An entry is dead when its connection is gone, was never
- * confirmed, or is in TIME_WAIT or CLOSE. Dead entries are looked for once a tick, and an addition that finds many leaves
- * some. A count of 0 (a key that had connections once, none alive) drops the packet: the kernel takes it for lack of memory.
+ * Every rule keeps a list of tuples a key (address, zone). A packet of an assured connection adds nothing and only lets dead
+ * ones go; any other's original tuple is added unless it is in the list. A tuple is dead when no confirmed connection has it
+ * - any connection: one that came after the one that it was noted for keeps it alive - or when that one is in TIME_WAIT or
+ * CLOSE. Dead tuples are looked for once a tick, and an addition that finds many leaves some. A count of 0 (a key that had connections once, none alive) drops the packet: the kernel takes it for lack of memory.
  */
 import {
   IPS_ASSURED,
   IPS_CONFIRMED,
-  IPS_DYING,
   R_DEADLINE,
-  R_ID,
   R_PROTO,
   R_STATE,
   R_STATUS,
@@ -22,7 +20,16 @@ import {
   TCP_CONNTRACK_TIME_WAIT,
 } from '../../conntrack/layout.js';
 import { ADDRESS_WORDS } from '../../wire/address.js';
-import { AF_INET, AF_INET6, HAS_TUPLE, IPPROTO_TCP, type Packet, T_DST, T_SRC } from '../../wire/packet.js';
+import {
+  AF_INET,
+  AF_INET6,
+  HAS_TUPLE,
+  IPPROTO_TCP,
+  type Packet,
+  T_DST,
+  T_SRC,
+  TUPLE_WORDS,
+} from '../../wire/packet.js';
 import { fillMask } from '../address.js';
 import type { RuleContext } from '../context.js';
 import type { MatchExtension } from '../extension.js';
@@ -44,8 +51,10 @@ const L_COUNT = KEY_WORDS + 2;
 const L_WALKED = KEY_WORDS + 3;
 const L_WALKED_COUNT = KEY_WORDS + 4;
 const LIST_WORDS = KEY_WORDS + 5;
-/** Words of a node: slot (-1 = the packet had no connection), generation, next node. */
-const NODE_WORDS = 3;
+/** Words of a node: tuple, zones (R_ZONES form), next node. */
+const N_ZONES = TUPLE_WORDS;
+const N_NEXT = TUPLE_WORDS + 1;
+const NODE_WORDS = TUPLE_WORDS + 2;
 
 /** Options of -m connlimit. */
 export interface ConnlimitSpec {
@@ -61,6 +70,9 @@ export interface ConnlimitSpec {
 export class ConnectionCounts {
   private readonly mask = new Int32Array(ADDRESS_WORDS);
   private readonly key = new Int32Array(KEY_WORDS);
+  /** What the packet at hand would add, and what a node holds. */
+  private readonly tuple = new Int32Array(TUPLE_WORDS);
+  private readonly noted = new Int32Array(TUPLE_WORDS);
   /** Number of a list + 1 by the hash of its key; open addressing. */
   private index = new Int32Array(64);
   private lists = new Int32Array(16 * LIST_WORDS);
@@ -82,40 +94,41 @@ export class ConnectionCounts {
       if ((p.has & HAS_TUPLE) === 0) return 0;
       ref = table.find(p.tuple, table.hash(p.tuple, 0), 0, 0);
     }
-    const slot = ref >> 1;
-    const base = slot << RECORD_SHIFT;
+    const base = (ref >> 1) << RECORD_SHIFT;
     const zones = p.connection < 0 ? 0 : table.words[base + R_ZONES]!;
     const words = p.tuple;
     for (let i = 0; i < ADDRESS_WORDS; i++) this.key[i] = words[at + i]! & this.mask[i]!;
     this.key[ADDRESS_WORDS] = zones & 0xffff || zones >>> 16;
-    const id = ref < 0 ? 0 : table.words[base + R_ID]!;
+    if (p.connection >= 0) table.readTuple(ref >> 1, 0, this.tuple);
+    else for (let i = 0; i < TUPLE_WORDS; i++) this.tuple[i] = words[i]!;
     const tick = Math.floor(c.nowMs / JIFFY_MS) | 0;
     const list = this.find();
     if (list < 0) {
-      this.addNode(this.addList(tick, c), slot, id);
+      this.addNode(this.addList(tick, c), zones);
       return 1;
     }
     const status = ref < 0 ? 0 : table.words[base + R_STATUS]!;
     if ((status & IPS_ASSURED) !== 0) this.collect(list, tick, c);
-    else this.addUnlessThere(list, slot, id, (status & IPS_CONFIRMED) !== 0, tick, c);
+    else this.addUnlessThere(list, zones, (status & IPS_CONFIRMED) !== 0, tick, c);
     return this.lists[list + L_COUNT]!;
   }
 
   /** __nf_conncount_add without its short cut for assured connections. */
-  private addUnlessThere(list: number, slot: number, id: number, confirmed: boolean, tick: number, c: RuleContext) {
+  private addUnlessThere(list: number, zones: number, confirmed: boolean, tick: number, c: RuleContext): void {
     const l = this.lists;
     const grown = l[list + L_COUNT]! - l[list + L_WALKED_COUNT]!;
     if (confirmed || l[list + L_WALKED] !== tick || grown >= COLLECT_MAX) {
       let dead = 0;
       let previous = NONE;
       for (let n = l[list + L_FIRST]!; n !== NONE && dead <= COLLECT_MAX; ) {
-        const next = this.nodes[n + 2]!;
-        if (!this.isFound(n, c)) {
+        const next = this.nodes[n + N_NEXT]!;
+        const slot = this.connectionOf(n, c);
+        if (slot < 0) {
           this.removeNode(list, previous, n);
           dead++;
-        } else if (this.nodes[n] === slot && this.nodes[n + 1] === id) {
+        } else if (this.isSame(n)) {
           return;
-        } else if (this.isClosed(n, c)) {
+        } else if (isClosed(slot, c)) {
           this.removeNode(list, previous, n);
           dead++;
         } else {
@@ -126,7 +139,7 @@ export class ConnectionCounts {
       l[list + L_WALKED] = tick;
       l[list + L_WALKED_COUNT] = l[list + L_COUNT]!;
     }
-    this.addNode(list, slot, id);
+    this.addNode(list, zones);
   }
 
   /** nf_conncount_gc_list: lets dead entries go, at most once a tick. */
@@ -136,8 +149,9 @@ export class ConnectionCounts {
     let dead = 0;
     let previous = NONE;
     for (let n = l[list + L_FIRST]!; n !== NONE; ) {
-      const next = this.nodes[n + 2]!;
-      if (!this.isFound(n, c) || this.isClosed(n, c)) {
+      const next = this.nodes[n + N_NEXT]!;
+      const slot = this.connectionOf(n, c);
+      if (slot < 0 || isClosed(slot, c)) {
         this.removeNode(list, previous, n);
         dead++;
       } else {
@@ -150,22 +164,24 @@ export class ConnectionCounts {
     l[list + L_WALKED_COUNT] = l[list + L_COUNT]!;
   }
 
-  /** Whether a look-up would find the node's connection: only confirmed ones are found, and none that has expired. */
-  private isFound(node: number, c: RuleContext): boolean {
-    const slot = this.nodes[node]!;
+  /** Slot of the living connection that a look-up of a node's tuple finds, -1 = none. */
+  private connectionOf(node: number, c: RuleContext): number {
     const table = c.tracker.table;
-    if (slot < 0 || !table.isAlive(slot, this.nodes[node + 1]!)) return false;
-    const base = slot << RECORD_SHIFT;
-    if ((table.words[base + R_STATUS]! & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) return false;
-    return ((table.words[base + R_DEADLINE]! - c.tracker.nowMs) | 0) > 0;
+    for (let i = 0; i < TUPLE_WORDS; i++) this.noted[i] = this.nodes[node + i]!;
+    const zones = this.nodes[node + N_ZONES]!;
+    const original = zones & 0xffff;
+    const reply = zones >>> 16;
+    let ref = table.find(this.noted, table.hash(this.noted, original), original, reply);
+    if (ref < 0 && original !== reply) ref = table.find(this.noted, table.hash(this.noted, reply), original, reply);
+    if (ref < 0) return NONE;
+    const slot = ref >> 1;
+    return ((table.words[(slot << RECORD_SHIFT) + R_DEADLINE]! - c.tracker.nowMs) | 0) > 0 ? slot : NONE;
   }
 
-  private isClosed(node: number, c: RuleContext): boolean {
-    const words = c.tracker.table.words;
-    const base = this.nodes[node]! << RECORD_SHIFT;
-    if ((words[base + R_PROTO]! & 0xff) !== IPPROTO_TCP) return false;
-    const state = words[base + R_STATE]! & STATE_MASK;
-    return state === TCP_CONNTRACK_TIME_WAIT || state === TCP_CONNTRACK_CLOSE;
+  /** Whether a node holds the tuple of the packet at hand. */
+  private isSame(node: number): boolean {
+    for (let i = 0; i < TUPLE_WORDS; i++) if (this.nodes[node + i] !== this.tuple[i]) return false;
+    return true;
   }
 
   private hash(words: Int32Array, at: number): number {
@@ -229,9 +245,9 @@ export class ConnectionCounts {
     for (let i = 0; i < kept; i++) this.enter(i * LIST_WORDS);
   }
 
-  private addNode(list: number, slot: number, id: number): void {
+  private addNode(list: number, zones: number): void {
     let n = this.freeNode;
-    if (n !== NONE) this.freeNode = this.nodes[n + 2]!;
+    if (n !== NONE) this.freeNode = this.nodes[n + N_NEXT]!;
     else {
       if (this.freshNode === this.nodes.length) {
         const old = this.nodes;
@@ -241,26 +257,35 @@ export class ConnectionCounts {
       n = this.freshNode;
       this.freshNode += NODE_WORDS;
     }
-    this.nodes[n] = slot;
-    this.nodes[n + 1] = id;
-    this.nodes[n + 2] = NONE;
+    for (let i = 0; i < TUPLE_WORDS; i++) this.nodes[n + i] = this.tuple[i]!;
+    this.nodes[n + N_ZONES] = zones;
+    this.nodes[n + N_NEXT] = NONE;
     const l = this.lists;
     if (l[list + L_LAST] === NONE) l[list + L_FIRST] = n;
-    else this.nodes[l[list + L_LAST]! + 2] = n;
+    else this.nodes[l[list + L_LAST]! + N_NEXT] = n;
     l[list + L_LAST] = n;
     l[list + L_COUNT] = l[list + L_COUNT]! + 1;
   }
 
   private removeNode(list: number, previous: number, n: number): void {
     const l = this.lists;
-    const next = this.nodes[n + 2]!;
+    const next = this.nodes[n + N_NEXT]!;
     if (previous === NONE) l[list + L_FIRST] = next;
-    else this.nodes[previous + 2] = next;
+    else this.nodes[previous + N_NEXT] = next;
     if (l[list + L_LAST] === n) l[list + L_LAST] = previous;
     l[list + L_COUNT] = l[list + L_COUNT]! - 1;
-    this.nodes[n + 2] = this.freeNode;
+    this.nodes[n + N_NEXT] = this.freeNode;
     this.freeNode = n;
   }
+}
+
+/** TIME_WAIT and CLOSE do not count. */
+function isClosed(slot: number, c: RuleContext): boolean {
+  const words = c.tracker.table.words;
+  const base = slot << RECORD_SHIFT;
+  if ((words[base + R_PROTO]! & 0xff) !== IPPROTO_TCP) return false;
+  const state = words[base + R_STATE]! & STATE_MASK;
+  return state === TCP_CONNTRACK_TIME_WAIT || state === TCP_CONNTRACK_CLOSE;
 }
 
 function allBits(family: Family): number {
