@@ -2,11 +2,17 @@
  * The engine as the benchmark drives it: tracking alone, in batches, without rules. Each phase of a batch is a tight loop of its
  * own, so that the memory accesses of many packets are under way at the same time.
  */
-import { R_STATE, RECORD_SHIFT } from '../dist/conntrack/layout.js';
-import { SET_ACCT, SET_MAX, Settings } from '../dist/conntrack/sysctl.js';
-import { Tracker } from '../dist/conntrack/tracker.js';
-import { Packet } from '../dist/wire/packet.js';
-import { LINKTYPE_ETHERNET, parseFrame } from '../dist/wire/parse.js';
+import {
+  LINKTYPE_ETHERNET,
+  Packet,
+  parseFrame,
+  R_STATE,
+  RECORD_SHIFT,
+  SET_ACCT,
+  SET_MAX,
+  Settings,
+  Tracker,
+} from '../dist/internals.js';
 
 const BATCH = 64;
 const TCP_STATES = [

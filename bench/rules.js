@@ -2,13 +2,13 @@
  * Walking rules: ns a packet for 10, 20, 100 and 1000 rules of a typical mix, the compiled evaluator beside the plain one, and
  * garbage collections (none) beside those of a control that allocates.
  *
- *   node bench/rules.js [DIST]      DIST: where the compiled project is, dist/ by default
+ *   node bench/rules.js [DIST]      DIST: where the compiled modules are, build/ by default
  */
 import { resolve } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { compete, table } from './harness.js';
 
-const dist = resolve(process.argv[2] ?? new URL('../dist', import.meta.url).pathname);
+const dist = resolve(process.argv[2] ?? new URL('../build', import.meta.url).pathname);
 const load = (file) => import(`${dist}/${file}`);
 const { RuleEngine, TABLE_FILTER } = await load('rules/evaluate.js');
 const { Interpreter } = await load('rules/interpret.js');

@@ -91,9 +91,10 @@ function ipv4HeaderLen(view: DataView, l3Off: number): number {
  * routing header the kernel's nf_ip6_checksum does not look for the final destination either.
  */
 function pseudoSum(p: Packet, protocol: number, length: number): number {
-  const addresses = p.family === AF_INET ? p.l3Off + 12 : p.l3Off + 8;
-  const end = p.family === AF_INET ? p.l3Off + 20 : p.l3Off + 40;
-  return sumBytes(p.view, addresses, end) + protocol + length;
+  if (p.family !== AF_INET) return sumBytes(p.view, p.l3Off + 8, p.l3Off + 40) + protocol + length;
+  const source = p.view.getInt32(p.l3Off + 12);
+  const destination = p.view.getInt32(p.l3Off + 16);
+  return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + length;
 }
 
 /**

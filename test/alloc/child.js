@@ -44,9 +44,7 @@ function trackerRounds(keep) {
 
 /** A host with rules, and traffic in columns as replay has it. */
 async function hostRounds() {
-  const { Host, FRAME_ARRIVES, FRAME_MADE } = await import('../../dist/host/host.js');
-  const { loadRules } = await import('../../dist/iptables/restore.js');
-  const { LINKTYPE_ETHERNET } = await import('../../dist/wire/parse.js');
+  const { Host, FRAME_ARRIVES, FRAME_MADE, loadRules, LINKTYPE_ETHERNET } = await import('../../dist/internals.js');
   const host = new Host({
     interfaces: [{ name: 'eth0', addresses: ['192.0.2.10/24'] }],
     routes: [{ to: 'default', via: '192.0.2.1', dev: 'eth0' }],

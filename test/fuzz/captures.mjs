@@ -10,7 +10,7 @@ import { mutate, Random, SEED_FRAMES } from './seeds.mjs';
 
 const count = Number(process.argv[2] ?? 100_000);
 const seed = Number(process.argv[3] ?? 1);
-const dist = resolve(process.argv[4] ?? 'dist');
+const dist = resolve(process.argv[4] ?? 'build');
 const load = (file) => import(pathToFileURL(resolve(dist, file)).href);
 
 const { CaptureReader } = await load('capture/reader.js');

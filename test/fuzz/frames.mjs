@@ -12,7 +12,7 @@ import { mutate, Random, SEED_FRAMES } from './seeds.mjs';
 
 const count = Number(process.argv[2] ?? 1_000_000);
 const seed = Number(process.argv[3] ?? 1);
-const dist = resolve(process.argv[4] ?? 'dist');
+const dist = resolve(process.argv[4] ?? 'build');
 const load = (file) => import(pathToFileURL(resolve(dist, file)).href);
 
 const { Packet } = await load('wire/packet.js');
