@@ -4,7 +4,8 @@
  * Every rule keeps a list of tuples a key (address, zone). A packet of an assured connection adds nothing and only lets dead
  * ones go; any other's original tuple is added unless it is in the list. A tuple is dead when no confirmed connection has it
  * - any connection: one that came after the one that it was noted for keeps it alive - or when that one is in TIME_WAIT or
- * CLOSE. Dead tuples are looked for once a tick, and an addition that finds many leaves some. A count of 0 (a key that had connections once, none alive) drops the packet: the kernel takes it for lack of memory.
+ * CLOSE. Dead tuples are looked for once a tick, and an addition that finds many leaves some. A count of 0 (a key that had
+ * connections once, none alive) drops the packet: the kernel takes it for lack of memory.
  */
 import {
   IPS_ASSURED,
@@ -95,11 +96,12 @@ export class ConnectionCounts {
       ref = table.find(p.tuple, table.hash(p.tuple, 0), 0, 0);
     }
     const base = (ref >> 1) << RECORD_SHIFT;
-    const zones = p.connection < 0 ? 0 : table.words[base + R_ZONES]!;
+    const zones = ref < 0 ? 0 : table.words[base + R_ZONES]!;
     const words = p.tuple;
     for (let i = 0; i < ADDRESS_WORDS; i++) this.key[i] = words[at + i]! & this.mask[i]!;
-    this.key[ADDRESS_WORDS] = zones & 0xffff || zones >>> 16;
-    if (p.connection >= 0) table.readTuple(ref >> 1, 0, this.tuple);
+    // the key's zone is that of the packet, not of what was found for it
+    this.key[ADDRESS_WORDS] = p.connection < 0 ? 0 : zones & 0xffff || zones >>> 16;
+    if (ref >= 0) table.readTuple(ref >> 1, 0, this.tuple);
     else for (let i = 0; i < TUPLE_WORDS; i++) this.tuple[i] = words[i]!;
     const tick = Math.floor(c.nowMs / JIFFY_MS) | 0;
     const list = this.find();

@@ -11,6 +11,7 @@ import {
   IPS_EXPECTED,
   IPS_SEEN_REPLY,
   IPS_SRC_NAT,
+  IPS_TEMPLATE,
   R_DEADLINE,
   R_ORIG_DST,
   R_ORIG_PORTS,
@@ -21,9 +22,10 @@ import {
   R_REPLY_SRC,
   R_STATUS,
   RECORD_SHIFT,
+  RECORD_WORDS,
 } from '../../conntrack/layout.js';
 import { ADDRESS_WORDS, formatAddress } from '../../wire/address.js';
-import { AF_INET, AF_INET6, CT_NONE, type Packet } from '../../wire/packet.js';
+import { AF_INET, AF_INET6, type Packet } from '../../wire/packet.js';
 import { prefixLength } from '../address.js';
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, MatchFunction, OptionContext } from '../extension.js';
@@ -31,7 +33,7 @@ import type { Family } from '../model.js';
 import { protocolNumber, servicePort } from '../names.js';
 import { not, readUint } from '../values.js';
 import { bitNames, type MaskedHost, maskedHostOption, nameBits, rangeOption } from './option-values.js';
-import { STATE_DNAT, STATE_SNAT, stateBit, stateMask, stateOption, stateText } from './state.js';
+import { isTemplate, STATE_DNAT, STATE_SNAT, stateBit, stateMask, stateOption, stateText } from './state.js';
 
 /** A sub-test that `!` may stand before. */
 interface Inverted {
@@ -170,30 +172,39 @@ class ConnectionTest {
   }
 
   matches(p: Packet, c: RuleContext): boolean {
-    if (this.dir >= 0 && (p.connection & 1) !== this.dir) return false;
     const table = c.tracker.table;
-    const words = table.words;
     const slot = p.connection >> 1;
+    return this.fits(table.words, table.high, slot, p.connection & 1, c.tracker.nowMs);
+  }
+
+  /** Whether a template that -j CT attached fits: the kernel sees a confirmed connection there whose words are all 0. */
+  fitsTemplate(): boolean {
+    const words = new Int32Array(RECORD_WORDS);
+    words[R_STATUS] = IPS_CONFIRMED | IPS_TEMPLATE;
+    return this.fits(words, new Int32Array(HIGH_WORDS), 0, 0, 0);
+  }
+
+  private fits(words: Int32Array, high: Int32Array, slot: number, direction: number, nowMs: number): boolean {
+    if (this.dir >= 0 && direction !== this.dir) return false;
     const base = slot << RECORD_SHIFT;
     for (let i = 0; i < this.hosts.length; i++) {
       const host = this.hosts[i]!;
-      const same = this.sameAddress(host, words, base, table.high, slot);
-      if (same === host.test.invert) return false;
+      if (this.sameAddress(host, words, base, high, slot) === host.test.invert) return false;
     }
     if (this.proto !== null) {
       if (((words[base + R_PROTO]! & 0xff) === this.proto.value) === this.proto.invert) return false;
     }
     for (let i = 0; i < this.ports.length; i++) {
-      const { word, shift, test } = this.ports[i]!;
-      const port = (words[base + word]! >>> shift) & 0xffff;
-      if ((port >= test.from && port <= test.to) === test.invert) return false;
+      const loaded = this.ports[i]!;
+      const port = (words[base + loaded.word]! >>> loaded.shift) & 0xffff;
+      if ((port >= loaded.test.from && port <= loaded.test.to) === loaded.test.invert) return false;
     }
     const status = words[base + R_STATUS]!;
     // NONE is an empty mask and so has no bit in common with any status: it never fits
     if (this.status !== null && ((status & this.status.value) !== 0) === this.status.invert) return false;
     if (this.expire === null) return true;
     // what is not confirmed yet holds a timeout instead of a point in time: the kernel takes it for expired
-    let leftMs = (status & IPS_CONFIRMED) === 0 ? 0 : (words[base + R_DEADLINE]! - c.tracker.nowMs) | 0;
+    let leftMs = (status & IPS_CONFIRMED) === 0 ? 0 : (words[base + R_DEADLINE]! - nowMs) | 0;
     if (leftMs < 0) leftMs = 0;
     const seconds = Math.floor(leftMs / 1000);
     return (seconds >= this.expire.from && seconds <= this.expire.to) !== this.expire.invert;
@@ -217,13 +228,13 @@ function hasOtherTests(spec: ConntrackSpec): boolean {
 
 function loadConntrack(spec: ConntrackSpec, family: Family): MatchFunction {
   const test = new ConnectionTest(spec, family);
+  const template = test.fitsTemplate();
   const state = spec.ctstate;
-  // a template of -j CT is no connection of the host; the kernel sees an empty tuple there
-  if (state === null) return (p, c) => p.connection >= 0 && test.matches(p, c);
+  if (state === null) return (p, c) => (p.connection >= 0 ? test.matches(p, c) : isTemplate(p) && template);
   const mask = stateMask(state.value);
   const invert = state.invert;
-  const more = hasOtherTests(spec);
-  if (!more && (mask & (STATE_SNAT | STATE_DNAT)) === 0) return (p) => ((mask & stateBit(p)) !== 0) !== invert;
+  if (!hasOtherTests(spec) && (mask & (STATE_SNAT | STATE_DNAT)) === 0)
+    return (p) => ((mask & stateBit(p)) !== 0) !== invert;
   return (p, c) => {
     let bits = stateBit(p);
     if (p.connection >= 0) {
@@ -233,7 +244,7 @@ function loadConntrack(spec: ConntrackSpec, family: Family): MatchFunction {
     }
     if (((mask & bits) !== 0) === invert) return false;
     if (p.connection >= 0) return test.matches(p, c);
-    return !(more && p.state === CT_NONE && p.template !== 0);
+    return !isTemplate(p) || template;
   };
 }
 

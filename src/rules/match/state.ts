@@ -54,12 +54,14 @@ export function stateMask(mask: number): number {
   return (mask & (1 << CT_INVALID)) !== 0 ? mask | (1 << CT_NONE) : mask;
 }
 
-/**
- * The bit of a packet's state. In the raw table a template that -j CT attached stands for a new connection, as in the kernel
- * (nf_ct_get returns it).
- */
+/** Whether the packet carries a template of -j CT and was not tracked yet: raw table, behind that rule. */
+export function isTemplate(p: Packet): boolean {
+  return p.state === CT_NONE && p.template !== 0;
+}
+
+/** The bit of a packet's state. A template stands for a new connection, as in the kernel (nf_ct_get returns it). */
 export function stateBit(p: Packet): number {
-  return p.state === CT_NONE && p.template !== 0 ? 1 << CT_NEW : 1 << p.state;
+  return isTemplate(p) ? 1 << CT_NEW : 1 << p.state;
 }
 
 /** Options of -m state. */
