@@ -62,8 +62,11 @@ function mayForward6(h: Host, p: Packet): boolean {
   }
   const first = p.tuple[T_SRC]!;
   const loopback = first === 0 && p.tuple[T_SRC + 1] === 0 && p.tuple[T_SRC + 2] === 0;
-  if (first >>> 24 === 0xff || (loopback && p.tuple[T_SRC + 3]! >>> 0 <= 1)) return refuse(p, HOST_SOURCE_SCOPE);
-  if (first >>> 22 === 0xfe80 >>> 6) {
+  // back out where it came from: nothing leaves its scope
+  const crosses = h.routing.outInterface !== p.inInterface;
+  if (crosses && (first >>> 24 === 0xff || (loopback && p.tuple[T_SRC + 3]! >>> 0 <= 1)))
+    return refuse(p, HOST_SOURCE_SCOPE);
+  if (crosses && first >>> 22 === 0xfe80 >>> 6) {
     h.answerError(p, UNREACHABLE6, BEYOND_SCOPE, 0);
     return refuse(p, HOST_SOURCE_SCOPE);
   }

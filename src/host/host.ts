@@ -16,8 +16,10 @@ import {
   DEFRAG_COMPLETE,
   DEFRAG_CONNTRACK_IN,
   DEFRAG_CONNTRACK_OUT,
+  DEFRAG_DEFAULTS,
   DEFRAG_PASS,
   DEFRAG_QUEUED,
+  type DefragLimits,
   Defragmenter,
 } from '../conntrack/defrag.js';
 import { EventView } from '../conntrack/events.js';
@@ -41,8 +43,10 @@ import { type Family, type Ruleset, TABLE_NAMES } from '../rules/model.js';
 import { TRACE_WORDS } from '../rules/program.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
 import { transportChecksumOk } from '../wire/checksum.js';
+import { ipv6LoopbackOnly } from '../wire/ipv6.js';
 import {
   AF_INET,
+  AF_INET6,
   CT_NONE,
   CT_RELATED,
   HAS_FRAGMENT,
@@ -53,22 +57,34 @@ import {
   T_DST,
 } from '../wire/packet.js';
 import { parseFrame, parseNetwork, reparseNetwork } from '../wire/parse.js';
-import { Answers, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMPV6_PKT_TOOBIG } from './answers.js';
-import { compileHost, type HostConfig, type HostNetwork } from './config.js';
+import { PARSE_IP_CHECKSUM } from '../wire/parse-reasons.js';
+import {
+  Answers,
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_PARAMETERPROB,
+  ICMP_TIME_EXCEEDED,
+  ICMPV6_PKT_TOOBIG,
+  ICMPV6_TIME_EXCEED,
+} from './answers.js';
+import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { mayForward } from './forward.js';
+import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
 import { LoopbackQueue } from './loopback.js';
 import { arrive, EMIT_DELIVERED, make, VERDICT_QUEUED } from './path.js';
 import {
+  HOST_BAD_OPTIONS,
   HOST_FRAGMENT_QUEUED,
   HOST_FRAGMENT_REFUSED,
   HOST_MARTIAN_SOURCE,
   HOST_REASON_NAMES,
   HOST_REASON_TEXTS,
+  HOST_SOURCE_ROUTE,
 } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
-import type { Routing } from './routing.js';
+import { type Routing, WAY_INPUT } from './routing.js';
 
 /** `HostResult.verdict` of bytes that are no IP packet, or one that the host drops before any hook; `reason` is a PARSE_ code. */
 export const VERDICT_SKIPPED = 5;
@@ -153,6 +169,8 @@ const EXPIRE_BUDGET = 1 << 30;
 const ANSWER_DEPTH = 4;
 /** Packets on lo that have been sent and not arrived yet. */
 const LOOPBACK_QUEUE = 64;
+/** Code of ICMP and ICMPv6 time exceeded: in reassembly. */
+const REASSEMBLY_TIME = 1;
 /** lo is always the first interface. */
 const LO_INDEX = 1;
 /** result.rule: table number above, record below. */
@@ -181,7 +199,9 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
   onLog: ((line: string) => void) | null = null;
 
   private readonly packets: Packet[] = [];
-  private readonly defragmenter = new Defragmenter();
+  private readonly defragmenter: Defragmenter;
+  /** Options of the IPv4 packet that is on its way. */
+  readonly options: IpOptions;
   private readonly refragmenter = new Refragmenter();
   private readonly event = new EventView();
   /** One for each level of answers inside answers. */
@@ -200,6 +220,8 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     this.randomState = seed | 0;
     this.network = compileHost(config);
     this.routing = this.network.routing;
+    this.options = new IpOptions(this.routing);
+    this.defragmenter = new Defragmenter(fragmentLimits(this.network.sysctl));
     this.interfaces = this.network.interfaces;
     const settings = new Settings();
     for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
@@ -210,7 +232,7 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     for (let i = 0; i < BATCH; i++) this.packets.push(new Packet());
     this.current = this.packets[0]!;
     for (let i = 0; i < ANSWER_DEPTH; i++) {
-      this.answers.push(new Answers(this.routing, this.network.sysctl));
+      this.answers.push(new Answers(this.routing, this.network.sysctl, this.options));
       this.answerPackets.push(new Packet());
     }
   }
@@ -335,8 +357,14 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     results.outInterface[i] = r.outInterface;
   }
 
-  private process(p: Packet, parsed: number, direction: number, dev: number): void {
+  private process(p: Packet, result: number, direction: number, dev: number): void {
     const r = this.result;
+    let parsed = result;
+    if (parsed === PARSE_IP_CHECKSUM && direction === FRAME_MADE) {
+      // captured before the network card filled it in
+      parsed = parseNetwork(p, p.bytes, p.l3Off, p.end);
+      if (parsed === PARSE_OK) this.tracker.prepare(p);
+    }
     this.current = p;
     r.rule = -1;
     r.state = CT_NONE;
@@ -353,6 +381,12 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     if (direction === FRAME_ARRIVES) {
       p.inInterface = dev;
       if (dev === LO_INDEX) this.loopback.take(p);
+      else if (p.family === AF_INET6 && ipv6LoopbackOnly(p)) {
+        p.hook = HOOK_PREROUTING;
+        this.refuse(p, HOST_MARTIAN_SOURCE);
+        this.finish(VERDICT_DROP);
+        return;
+      }
       verdict = arrive(this, p);
     } else {
       p.inInterface = 0;
@@ -394,6 +428,18 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
   advance(nowMs: number): void {
     if (nowMs > this.nowMs) this.nowMs = nowMs;
     this.tracker.advance(this.nowMs, EXPIRE_BUDGET);
+    if (this.nowMs >= this.defragmenter.dueMs) this.expireFragments();
+  }
+
+  /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
+  private expireFragments(): void {
+    const d = this.defragmenter;
+    while (d.expire(this.nowMs)) {
+      const p = d.packet;
+      if (p.family === AF_INET && this.routing.routeInput(p) === WAY_INPUT)
+        this.answerError(p, ICMP_TIME_EXCEEDED, REASSEMBLY_TIME, 0);
+      else if (p.family === AF_INET6) this.answerError(p, ICMPV6_TIME_EXCEED, REASSEMBLY_TIME, 0);
+    }
   }
 
   /* steps of the way (path.ts) */
@@ -426,6 +472,16 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
   /** What a number in result.rule means, in words; null for -1. */
   decision(rule: number): Decision | null {
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
+  }
+
+  /** Reads and fills in the options of an arrived IPv4 packet; false: dropped, `p.reason` says why. */
+  takeOptions(p: Packet, local: boolean): boolean {
+    const result = this.options.receive(p, local, this.nowMs);
+    if (result === OPTIONS_OK) return true;
+    p.reason = result === OPTIONS_SOURCE_ROUTE ? HOST_SOURCE_ROUTE : HOST_BAD_OPTIONS;
+    p.reasonArgs[0] = result;
+    if (result !== OPTIONS_SOURCE_ROUTE) this.answerError(p, ICMP_PARAMETERPROB, 0, result);
+    return false;
   }
 
   hasNat(family: number): boolean {
@@ -650,4 +706,15 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
       if (flow !== null) yield flow;
     }
   }
+}
+
+/** What sysctl says about reassembly, in the defragmenter's units. */
+function fragmentLimits(sysctl: Sysctls): DefragLimits {
+  return {
+    high4: sysctl.number('net.ipv4.ipfrag_high_thresh', DEFRAG_DEFAULTS.high4),
+    timeout4Ms: sysctl.number('net.ipv4.ipfrag_time', DEFRAG_DEFAULTS.timeout4Ms / 1000) * 1000,
+    maxDistance: sysctl.number('net.ipv4.ipfrag_max_dist', DEFRAG_DEFAULTS.maxDistance),
+    high6: sysctl.number('net.netfilter.nf_conntrack_frag6_high_thresh', DEFRAG_DEFAULTS.high6),
+    timeout6Ms: sysctl.number('net.netfilter.nf_conntrack_frag6_timeout', DEFRAG_DEFAULTS.timeout6Ms / 1000) * 1000,
+  };
 }

@@ -20,6 +20,7 @@ import { NF_ACCEPT } from '../conntrack/tracker.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import { TABLE_FILTER, TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLE_SECURITY } from '../rules/evaluate.js';
 import {
+  AF_INET,
   CT_NEW,
   HOOK_FORWARD,
   HOOK_INPUT,
@@ -29,7 +30,7 @@ import {
   type Packet,
 } from '../wire/packet.js';
 import type { Host } from './host.js';
-import { WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
+import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 
 /** Neither dropped nor passed: kept until the other fragments come. */
 export const VERDICT_QUEUED = 4;
@@ -46,6 +47,7 @@ export function arrive(h: Host, fragment: Packet): number {
   const verdict = prerouting(h, p);
   if (verdict !== VERDICT_ACCEPT) return verdict;
   const way = h.routing.routeInput(p);
+  if (way !== WAY_DROP && hasOptions(p) && !h.takeOptions(p, way === WAY_INPUT)) return VERDICT_DROP;
   if (way === WAY_INPUT) return input(h, p);
   if (way === WAY_FORWARD) return forward(h, p);
   const reason = h.routing.reason;
@@ -99,6 +101,7 @@ function forward(h: Host, p: Packet): number {
   if (v !== VERDICT_ACCEPT) return v;
   v = h.table(TABLE_SECURITY, p); // 50
   if (v !== VERDICT_ACCEPT) return v;
+  if (hasOptions(p)) h.options.forward(p);
   return postrouting(h, p, EMIT_FORWARDED);
 }
 
@@ -127,6 +130,11 @@ function postrouting(h: Host, p: Packet, kind: number): number {
   if (v !== VERDICT_ACCEPT) return v;
   h.emit(p, kind);
   return VERDICT_ACCEPT;
+}
+
+/** IPv4 with a header longer than 20 bytes. */
+function hasOptions(p: Packet): boolean {
+  return p.family === AF_INET && (p.view.getUint8(p.l3Off) & 15) > 5;
 }
 
 function track(h: Host, p: Packet): number {

@@ -31,6 +31,11 @@ export const HOST_FRAGMENT_REFUSED = 112;
 /** The next hop is not in the neighbour table. */
 export const HOST_NO_NEIGHBOUR = 113;
 
+/** IPv4 options that are malformed; argument 0 = the offset of the byte that is wrong. */
+export const HOST_BAD_OPTIONS = 114;
+/** A source route (accept_source_route is off). */
+export const HOST_SOURCE_ROUTE = 115;
+
 /** Texts by code - HOST_MARTIAN_SOURCE; %0 and %1 stand for `Packet.reasonArgs`. */
 export const HOST_REASON_TEXTS: readonly string[] = [
   'martian source address',
@@ -47,6 +52,8 @@ export const HOST_REASON_TEXTS: readonly string[] = [
   'fragment queued for reassembly',
   'fragment refused by reassembly',
   'next hop is not in the neighbour table',
+  'IPv4 options are malformed at offset %0',
+  'IPv4 source route',
 ];
 
 /** Stable short names by code - HOST_MARTIAN_SOURCE, for counting. */
@@ -65,4 +72,6 @@ export const HOST_REASON_NAMES: readonly string[] = [
   'fragment-queued',
   'fragment-refused',
   'no-neighbour',
+  'bad-options',
+  'source-route',
 ];

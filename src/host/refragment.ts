@@ -10,6 +10,7 @@
 import { writeHeaderChecksum } from '../conntrack/fragment-headers.js';
 import {
   AF_INET,
+  HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
   HAS_REASSEMBLED,
   IPPROTO_DSTOPTS,
@@ -172,6 +173,7 @@ function copy(p: Packet, from: number, to: number, out: Uint8Array, at: number):
 
 /** Whether the packet can leave along the boundaries that it arrived with ("correct geometry"). */
 function keepsCuts(p: Packet, cuts: Cuts, headerLen: number, room: number, total: number): boolean {
+  if ((p.has & HAS_LINEAR) !== 0) return false;
   const count = cuts.cutCount;
   const shift = cuts.headerLen - headerLen;
   if (count < 2 || cuts.cuts[count - 1]! + shift !== total) return false;

@@ -44,6 +44,9 @@ export const HAS_TUPLE = 1 << 7;
 /** IPv6: an extension header is malformed or outside the packet. Rules with -p drop such a packet, the tracker cannot track it. */
 export const HAS_BROKEN_CHAIN = 1 << 8;
 
+/** A target made the whole packet writable: the boundaries of its fragments are lost (skb_ensure_writable). */
+export const HAS_LINEAR = 1 << 9;
+
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;
 

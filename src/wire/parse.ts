@@ -10,6 +10,7 @@ import { readIpv6 } from './ipv6.js';
 import {
   AF_INET6,
   CT_NONE,
+  HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
   HAS_REASSEMBLED,
   PACKET_BROADCAST,
@@ -98,7 +99,7 @@ export function reparseNetwork(p: Packet, end: number): number {
 }
 
 /** Bits known of the packet, not read from it. */
-const KEPT_BITS = HAS_REASSEMBLED | HAS_LOCAL_ORIGIN;
+const KEPT_BITS = HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR;
 
 /**
  * What a cooked header says of the way of the frame: 1 = it arrived, 2 = the capturing host sent it, 0 = not a cooked capture.

@@ -5,7 +5,15 @@
  * guarantees room for at least 64 bytes behind `end` in the frame's buffer; what lies there (link-layer padding) is overwritten.
  */
 import { IPV4_CHECKSUM_AT, replace16, replace32, TCP_CHECKSUM_AT } from '../../wire/checksum.js';
-import { AF_INET, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING, IPPROTO_TCP, type Packet } from '../../wire/packet.js';
+import {
+  AF_INET,
+  HAS_LINEAR,
+  HOOK_FORWARD,
+  HOOK_OUTPUT,
+  HOOK_POSTROUTING,
+  IPPROTO_TCP,
+  type Packet,
+} from '../../wire/packet.js';
 import { type RuleContext, VERDICT_CONTINUE, VERDICT_DROP } from '../context.js';
 import type { RuleAround, TargetExtension } from '../extension.js';
 import { EINVAL, wantsHooks } from '../kernel-checks.js';
@@ -60,6 +68,7 @@ export const TCPMSS: TargetExtension<TcpmssTargetSpec> = {
     return (p, c) => {
       const at = tcpHeaderOff(p);
       if (at < 0) return at === TCP_NOT_HERE ? VERDICT_CONTINUE : VERDICT_DROP;
+      p.has |= HAS_LINEAR;
       let wanted = mss;
       if (mss < 0) {
         wanted = pathMtu(p, c) - headersLen(p.family);
