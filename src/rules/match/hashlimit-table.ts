@@ -25,6 +25,7 @@ import {
   T_SRC,
 } from '../../wire/packet.js';
 import { fillMask } from '../address.js';
+import type { RuleContext } from '../context.js';
 import { HZ, JIFFY_MS } from './option-values.js';
 
 /** Mode bits: what makes the key. */
@@ -60,6 +61,11 @@ const S_EXPIRES = 1;
 /** Packets: upper and lower half of the credit. Bytes: credit and how often it may be refilled. Rate: count, last one was over. */
 const S_A = 2;
 const S_B = 3;
+
+/** Words of `clock`. */
+const NOW = 0;
+const COLLECTED = 1;
+const BEGUN = 2;
 
 /** What the kernel's table is made with; times in ms. */
 export interface HashlimitConfig {
@@ -126,7 +132,8 @@ export class HashlimitTable {
   private count = 0;
   private free = NONE;
   private fresh = 0;
-  private begunAt = NONE;
+  /** Ticks: now, the last garbage collection, the first packet. Kept here because a double as an argument is allocated. */
+  private readonly clock = Float64Array.of(0, 0, NONE);
 
   constructor(config: HashlimitConfig) {
     this.config = config;
@@ -160,14 +167,14 @@ export class HashlimitTable {
    * Counts a packet: BELOW or OVER the limit, or NO_BUCKET.
    * @param rateMatch compare rates; `bytes` count bytes: as the rule says, which may differ from the table's own configuration
    */
-  take(p: Packet, nowMs: number, rateMatch: boolean, bytes: boolean): number {
+  take(p: Packet, c: RuleContext, rateMatch: boolean, bytes: boolean): number {
     if (!this.readKey(p)) return NO_BUCKET;
-    const now = Math.floor(nowMs / JIFFY_MS);
-    const e = this.bucket(now);
+    this.clock[NOW] = Math.floor(c.nowMs / JIFFY_MS);
+    const e = this.bucket();
     if (e < 0) return NO_BUCKET;
     const s = this.state;
     const at = e * STATE_DOUBLES;
-    s[at + S_EXPIRES] = now + this.expireTicks;
+    s[at + S_EXPIRES] = this.clock[NOW]! + this.expireTicks;
     if (rateMatch) {
       s[at + S_A] = s[at + S_A]! + (bytes ? p.l3Len : 1);
       return s[at + S_B] === 0 && s[at + S_A]! <= this.rateBurst ? BELOW : OVER;
@@ -199,8 +206,9 @@ export class HashlimitTable {
   }
 
   /** rateinfo_recalc: what the time since the last count gives. */
-  private refill(at: number, now: number): void {
+  private refill(at: number): void {
     const s = this.state;
+    const now = this.clock[NOW]!;
     const delta = now - s[at + S_PREV]!;
     if (delta === 0) return;
     if (this.config.rateMatch) {
@@ -225,9 +233,9 @@ export class HashlimitTable {
   }
 
   /** rateinfo_init: a bucket that was not there before is full. */
-  private fill(at: number, now: number): void {
+  private fill(at: number): void {
     const s = this.state;
-    s[at + S_PREV] = now;
+    s[at + S_PREV] = this.clock[NOW]!;
     if (this.config.rateMatch) {
       s[at + S_A] = 0;
       s[at + S_B] = 0;
@@ -241,26 +249,28 @@ export class HashlimitTable {
   }
 
   /** The bucket of `key`, counted up to now; made if there is none. NONE: the table is full. */
-  private bucket(now: number): number {
-    if (this.begunAt === NONE) this.begunAt = now;
-    // the last collection that has taken place: what had expired by then is gone
-    const collected = now - ((now - this.begunAt) % this.gcTicks);
+  private bucket(): number {
+    const clock = this.clock;
+    const now = clock[NOW]!;
+    if (clock[BEGUN] === NONE) clock[BEGUN] = now;
+    // what had expired by the last collection is gone
+    clock[COLLECTED] = now - ((now - clock[BEGUN]!) % this.gcTicks);
     const hash = this.hash(this.key, 0);
     const head = hash & (this.heads.length - 1);
     for (let e = this.heads[head]!; e !== NONE; e = this.next[e]!) {
       if (!this.isKey(e)) continue;
       const at = e * STATE_DOUBLES;
-      if (this.state[at + S_EXPIRES]! <= collected) this.fill(at, now);
-      else this.refill(at, now);
+      if (this.state[at + S_EXPIRES]! <= clock[COLLECTED]!) this.fill(at);
+      else this.refill(at);
       return e;
     }
-    if (this.count >= this.max || (this.free === NONE && this.fresh === this.next.length)) this.collect(collected);
+    if (this.count >= this.max || (this.free === NONE && this.fresh === this.next.length)) this.collect();
     if (this.count >= this.max) return NONE;
     const e = this.newBucket();
     this.keys.set(this.key, e * KEY_WORDS);
     this.next[e] = this.heads[head]!;
     this.heads[head] = e;
-    this.fill(e * STATE_DOUBLES, now);
+    this.fill(e * STATE_DOUBLES);
     return e;
   }
 
@@ -285,8 +295,9 @@ export class HashlimitTable {
     this.state.set(state);
   }
 
-  /** htable_gc: frees what had expired at a time. */
-  private collect(time: number): void {
+  /** htable_gc: frees what had expired at the last collection. */
+  private collect(): void {
+    const time = this.clock[COLLECTED]!;
     for (let head = 0; head < this.heads.length; head++) {
       let previous = NONE;
       for (let e = this.heads[head]!; e !== NONE; ) {

@@ -306,7 +306,7 @@ export const hashlimit: MatchExtension<HashlimitSpec> = {
     const table = c.shared(`hashlimit:${c.family}:${spec.name}`, () => new HashlimitTable(spec));
     const { above, rateMatch, bytes } = spec;
     return (p, rc) => {
-      const result = table.take(p, rc.nowMs, rateMatch, bytes);
+      const result = table.take(p, rc, rateMatch, bytes);
       if (result === NO_BUCKET) {
         rc.hotdrop = true;
         return false;

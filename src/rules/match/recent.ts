@@ -62,6 +62,8 @@ export class RecentList {
   private stamps: Float64Array;
   private readonly mask: Int32Array;
   private readonly key = new Int32Array(ADDRESS_WORDS);
+  /** Ticks: now, and from when on stamps count. Kept here because a double as an argument is allocated. */
+  private readonly clock = new Float64Array(2);
 
   /** @param mask four words; `stamps` a power of two */
   constructor(mask: Int32Array, stamps: number) {
@@ -77,6 +79,14 @@ export class RecentList {
     this.stampMask = stamps - 1;
     this.stamps = new Float64Array(LIST_MAX * stamps);
     this.flush();
+  }
+
+  /** Sets the clock to a packet's time; stamps of the last `seconds` count, 0 = of any age. */
+  setClock(c: RuleContext, seconds: number): void {
+    const now = Math.floor(c.nowMs / JIFFY_MS);
+    this.clock[0] = now;
+    // 32-bit arithmetic: more than 198 days wrap
+    this.clock[1] = seconds === 0 ? Number.NEGATIVE_INFINITY : now - (Math.imul(seconds, HZ) >>> 0);
   }
 
   /** Number of addresses. */
@@ -113,7 +123,7 @@ export class RecentList {
   }
 
   /** Adds the address that `find` looked for, seen now. */
-  add(family: number, ttl: number, now: number): void {
+  add(family: number, ttl: number): void {
     if (this.count >= LIST_MAX) this.remove(this.oldest);
     const e = this.free;
     this.free = this.newer[e]!;
@@ -121,7 +131,7 @@ export class RecentList {
     for (let i = 0; i < ADDRESS_WORDS; i++) this.addresses[e * ADDRESS_WORDS + i] = this.key[i]!;
     this.families[e] = family;
     this.ttls[e] = ttl;
-    this.stamps[e * (this.stampMask + 1)] = now;
+    this.stamps[e * (this.stampMask + 1)] = this.clock[0]!;
     this.stampCount[e] = 1;
     this.nextStamp[e] = 1;
     this.append(e);
@@ -136,9 +146,9 @@ export class RecentList {
   }
 
   /** Stamps an entry with now and its packet's TTL. */
-  stamp(e: number, ttl: number, now: number): void {
+  stamp(e: number, ttl: number): void {
     const index = this.nextStamp[e]! & this.stampMask;
-    this.stamps[e * (this.stampMask + 1) + index] = now;
+    this.stamps[e * (this.stampMask + 1) + index] = this.clock[0]!;
     // both are 16 bits wide: in a ring of 65536 the last place is followed by 0
     this.nextStamp[e] = index + 1;
     if (this.nextStamp[e]! > this.stampCount[e]!) this.stampCount[e] = index + 1;
@@ -147,8 +157,9 @@ export class RecentList {
     this.append(e);
   }
 
-  /** Whether an entry has `hits` stamps (at least one) not before `since`; -Infinity = of any age. */
-  hasHits(e: number, since: number, hits: number): boolean {
+  /** Whether an entry has `hits` stamps (at least one) that count. */
+  hasHits(e: number, hits: number): boolean {
+    const since = this.clock[1]!;
     const first = e * (this.stampMask + 1);
     const end = first + this.stampCount[e]!;
     let n = 0;
@@ -159,12 +170,12 @@ export class RecentList {
     return false;
   }
 
-  /** Forgets the entry that was seen longest ago if its last stamp is before `since`, unless it is `keep`. */
-  reap(since: number, keep: number): void {
+  /** Forgets the entry that was seen longest ago if its last stamp does not count any more, unless it is `keep`. */
+  reap(keep: number): void {
     const e = this.oldest;
     if (e === NONE || e === keep) return;
     // the ring position is past its end after a full round: the stamp before it is the last one all the same
-    if (this.stamps[e * (this.stampMask + 1) + this.nextStamp[e]! - 1]! < since) this.remove(e);
+    if (this.stamps[e * (this.stampMask + 1) + this.nextStamp[e]! - 1]! < this.clock[1]!) this.remove(e);
   }
 
   private detach(e: number): void {
@@ -212,28 +223,26 @@ function refused(spec: RecentSpec): KernelRefusal | null {
 function test(spec: RecentSpec, list: RecentList, p: Packet, c: RuleContext): boolean {
   const invert = spec.invert;
   const ttl = originalTtl(p);
-  const now = Math.floor(c.nowMs / JIFFY_MS);
+  list.setClock(c, spec.seconds);
   const e = list.find(p.tuple, spec.side === 'dest' ? T_DST : T_SRC, p.family, spec.rttl ? ttl : 0);
   if (e === NONE) {
     if (spec.operation !== 'set') return invert;
-    list.add(p.family, ttl, now);
+    list.add(p.family, ttl);
     return !invert;
   }
   if (spec.operation === 'set') {
-    list.stamp(e, ttl, now);
+    list.stamp(e, ttl);
     return !invert;
   }
   if (spec.operation === 'remove') {
     list.remove(e);
     return !invert;
   }
-  // 32-bit arithmetic: more than 198 days wrap
-  const since = now - (Math.imul(spec.seconds, HZ) >>> 0);
-  const hit = list.hasHits(e, spec.seconds === 0 ? Number.NEGATIVE_INFINITY : since, spec.hitcount);
+  const hit = list.hasHits(e, spec.hitcount);
   const result = hit !== invert;
   const update = spec.operation === 'update' && result;
-  if (spec.reap) list.reap(since, update ? e : NONE);
-  if (update) list.stamp(e, ttl, now);
+  if (spec.reap) list.reap(update ? e : NONE);
+  if (update) list.stamp(e, ttl);
   return result;
 }
 
