@@ -210,7 +210,7 @@ function measureFiles() {
 function others(file, folder) {
   const all = [
     ['tcpdump', 'tcpdump -r to nowhere', `tcpdump -r '${file}' -w /dev/null`],
-    ['softflowd', 'softflowd', `softflowd -r '${file}' -c '${folder}/ctl' -p '${folder}/pid' -d`],
+    ['softflowd', 'softflowd', `softflowd -r '${file}' -c none -p '${folder}/pid' -d`],
     ['argus', 'argus', `argus -X -r '${file}' -w '${folder}/argus.out' && rm '${folder}/argus.out'`],
     ['tshark', 'tshark -z conv,tcp', `tshark -q -r '${file}' -z conv,tcp`],
   ];

@@ -135,7 +135,7 @@ describe('checkExports', () => {
     ['the first class of a file with an opening comment', '/** A. */\n\nexport class A {\n}', 0],
     ['what the file is named after', '/** A. */\n\nexport const a = {};', 0],
     ['its second class', '/** A. */\n\nexport class A {\n}\n\nexport class B {\n}', 1],
-    ['a function of a file with an opening comment', '/** F. */\n\nexport function a(): void {}', 1],
+    ['a function of a file with an opening comment', '/** F. */\n\nexport function b(): void {}', 1],
     ['a constant with a comment at its end', 'export const A = 1; // the first', 0],
     ['a class after a documented one', '/** A. */\nexport class A {\n}\nexport class B {\n}', 1],
     ['overloads', '/** A. */\nexport function a(b: 1): 1;\nexport function a(b: 2): 2;', 0],

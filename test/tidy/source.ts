@@ -81,7 +81,7 @@ export function lineOf(text: string, offset: number): number {
 
 const TEXT = /\.(?:ts|js|md|json|ya?ml|v4|v6|sh|txt)$|\/(?:run|\.gitignore|LICENSE)$/;
 /** Not the project's own words: other people's packages, build results, recordings. */
-const SKIPPED = new Set(['node_modules', 'dist', '.git', 'coverage', 'cases', 'kernel-cases']);
+const SKIPPED = new Set(['node_modules', 'build', 'dist', '.git', 'coverage', 'cases', 'kernel-cases']);
 
 /** All text files below a folder, sorted by path. */
 export function readTree(root: string): SourceFile[] {
