@@ -30,7 +30,7 @@ const CLASSES: ReadonlyMap<string, number> = new Map([
   ['EF', 0x2e],
 ]);
 
-/** `value` is 0-63; -1 before an option was read. */
+/** Options of -m dscp: `value` is 0-63; -1 before an option was read. */
 export interface DscpSpec {
   value: number;
   invert: boolean;
@@ -41,6 +41,7 @@ export function dscpClass(name: string): number {
   return CLASSES.get(name.toUpperCase()) ?? -1;
 }
 
+/** The `dscp` match. */
 export const dscp: MatchExtension<DscpSpec> = {
   name: 'dscp',
   families: [AF_INET, AF_INET6],

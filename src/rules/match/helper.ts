@@ -6,12 +6,14 @@ import { not, quote } from '../values.js';
 /** Bytes of a name that the kernel's structure holds. */
 const NAME_MAX = 29;
 
+/** Options of -m helper. */
 export interface HelperSpec {
   /** '' = any helper. */
   name: string;
   invert: boolean;
 }
 
+/** The `helper` match. */
 export const helper: MatchExtension<HelperSpec> = {
   name: 'helper',
   families: [AF_INET, AF_INET6],

@@ -13,6 +13,7 @@ export interface AddressRange {
   invert: boolean;
 }
 
+/** Options of -m iprange. */
 export interface IprangeSpec {
   source: AddressRange | null;
   destination: AddressRange | null;
@@ -49,6 +50,7 @@ function inRange(words: Int32Array, at: number, range: AddressRange, count: numb
   return true;
 }
 
+/** The `iprange` match. */
 export const iprange: MatchExtension<IprangeSpec> = {
   name: 'iprange',
   families: [AF_INET, AF_INET6],

@@ -8,12 +8,14 @@ import { EINVAL } from './option-values.js';
 const HOOKS = (1 << HOOK_PREROUTING) | (1 << HOOK_INPUT) | (1 << HOOK_FORWARD);
 const MAC_SOURCE_OFF = 6;
 
+/** Options of -m mac. */
 export interface MacSpec {
   /** 6 bytes. */
   source: Uint8Array;
   invert: boolean;
 }
 
+/** The `mac` match. */
 export const mac: MatchExtension<MacSpec> = {
   name: 'mac',
   families: [AF_INET, AF_INET6],

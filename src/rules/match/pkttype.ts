@@ -21,12 +21,14 @@ const NAMES: readonly (readonly [string, number])[] = [
   ['host', PACKET_HOST],
 ];
 
+/** Options of -m pkttype. */
 export interface PkttypeSpec {
   /** PACKET_ constant. */
   type: number;
   invert: boolean;
 }
 
+/** The `pkttype` match. */
 export const pkttype: MatchExtension<PkttypeSpec> = {
   name: 'pkttype',
   families: [AF_INET, AF_INET6],

@@ -21,6 +21,7 @@ export interface TosMask {
   mask: number;
 }
 
+/** Options of -m tos. */
 export interface TosSpec extends TosMask {
   invert: boolean;
 }
@@ -45,6 +46,7 @@ export function tosMaskOption(text: string, bareMask: number, c: OptionContext):
   return { value, mask: scan.value };
 }
 
+/** The `tos` match. */
 export const tos: MatchExtension<TosSpec> = {
   name: 'tos',
   families: [AF_INET, AF_INET6],
