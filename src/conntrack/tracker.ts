@@ -56,6 +56,7 @@ import {
   IPS_FIXED_TIMEOUT,
   IPS_HELPER,
   IPS_SEEN_REPLY,
+  R_COLD,
   R_DEADLINE,
   R_ID,
   R_NEXT,
@@ -167,6 +168,8 @@ export class Tracker {
   private readonly ended = new Int32Array(MAX_ENDED);
   private endedCount = 0;
   private started = false;
+  /** The wheel has been turned up to here. */
+  private nextTurnMs = 0;
 
   constructor(options: TrackerOptions) {
     this.settings = options.settings;
@@ -410,7 +413,6 @@ export class Tracker {
       return false;
     }
     this.insert(slot, w[base + R_DEADLINE]!);
-    this.statistics.insert++;
     const status = w[base + R_STATUS]!;
     if ((status & F_EVENTS) !== 0) {
       if ((status & IPS_HELPER) !== 0) this.note(slot, IPCT_HELPER);
@@ -431,6 +433,7 @@ export class Tracker {
       return -1;
     }
     this.insert(slot, Math.min(timeoutMs, MAX_TIMEOUT_MS));
+    this.statistics.insert++; // the kernel counts only those that programs enter
     return slot;
   }
 
@@ -467,7 +470,7 @@ export class Tracker {
 
   /** The timeouts of a connection: its policy's, or the protocol's. */
   timeoutsOf(slot: number, initial: Int32Array): Int32Array {
-    return this.table.coldOf(slot).timeouts ?? initial;
+    return this.table.words[(slot << RECORD_SHIFT) + R_COLD] === 0 ? initial : (this.table.coldOf(slot).timeouts ?? initial);
   }
 
   /** Counts a packet and moves the deadline to `timeoutMs` from now (nf_ct_refresh_acct). */
@@ -591,14 +594,21 @@ export class Tracker {
       this.started = true;
       this.table.startClock(Math.floor(nowMs / MS));
       this.clockMs = nowMs;
+      this.nowMs = nowMs | 0;
     }
-    if (nowMs > this.clockMs) this.clockMs = nowMs;
-    this.nowMs = this.clockMs | 0;
+    if (nowMs > this.clockMs) {
+      this.clockMs = nowMs;
+      this.nowMs = nowMs | 0;
+    }
+    if (this.clockMs < this.nextTurnMs) return 0;
     const second = Math.floor(this.clockMs / MS);
     let ended = 0;
     for (;;) {
       const first = this.table.turn(second);
-      if (first < 0) return ended;
+      if (first < 0) {
+        this.nextTurnMs = (second + 1) * MS;
+        return ended;
+      }
       ended += this.expire(first, budget - ended);
       if (ended >= budget) return ended;
     }

@@ -92,6 +92,10 @@ const ICMPV6_ADM_PROHIBITED = 1;
 
 const MULTICAST_ALL_HOSTS = 0xe0000001 | 0;
 const LO_INDEX = 1;
+const CACHE_LINES = 1024;
+/** Top bits of a 32-bit product that index the cache. */
+const CACHE_SHIFT = 22;
+const CACHE_EMPTY = -2;
 
 export class Routing {
   /** Results of `route`: RTN_ type; RTN_UNREACHABLE also where there is no route at all (then `entry` is -1). */
@@ -124,6 +128,9 @@ export class Routing {
   readonly #source: Int32Array;
   readonly #hasSource: Uint8Array;
   #count = 0;
+  /** Direct-mapped: IPv4 address, its entry. The routes never change. */
+  readonly #cacheKey = new Int32Array(CACHE_LINES);
+  readonly #cacheEntry = new Int32Array(CACHE_LINES).fill(CACHE_EMPTY);
 
   constructor(
     interfaces: readonly (HostInterface | null)[],
@@ -266,9 +273,25 @@ export class Routing {
     return onDev >= 0 ? onDev : any;
   }
 
+  /** Both tables' answer about an IPv4 address, remembered: most packets go to few addresses. */
+  #find4(words: Int32Array, at: number): number {
+    const word = words[at]!;
+    const line = Math.imul(word, 0x9e3779b1) >>> CACHE_SHIFT;
+    if (this.#cacheKey[line] === word && this.#cacheEntry[line] !== CACHE_EMPTY) return this.#cacheEntry[line]!;
+    let e = this.#local.find(AF_INET, words, at);
+    if (e < 0) e = this.#main.find(AF_INET, words, at);
+    this.#cacheKey[line] = word;
+    this.#cacheEntry[line] = e;
+    return e;
+  }
+
   #lookUp(family: number, words: Int32Array, at: number): void {
-    let e = this.#local.find(family, words, at);
-    if (e < 0) e = this.#main.find(family, words, at);
+    let e: number;
+    if (family === AF_INET) e = this.#find4(words, at);
+    else {
+      e = this.#local.find(family, words, at);
+      if (e < 0) e = this.#main.find(family, words, at);
+    }
     this.entry = e;
     const group = family === AF_INET ? words[at]! >>> 28 === 14 : words[at]! >>> 24 === 255;
     const all = family === AF_INET && words[at] === -1;
@@ -333,11 +356,11 @@ export class Routing {
 
   /** fib_validate_source: `way`, or dropped because the source is the host's own or fails rp_filter. Keeps the route. */
   #checkSource(p: Packet, way: number): number {
-    const own = this.#local.find(AF_INET, p.tuple, T_SRC);
-    if (own >= 0 && this.#type[own] === RTN_LOCAL) return this.#drop(HOST_MARTIAN_SOURCE);
+    const known = this.#find4(p.tuple, T_SRC);
+    if (known >= 0 && this.#type[known] === RTN_LOCAL) return this.#drop(HOST_MARTIAN_SOURCE);
     const filter = this.#reversePath[p.inInterface]!;
     if (filter === 0) return way;
-    if (own >= 0) return this.#drop(HOST_MARTIAN_SOURCE);
+    if (this.#local.find(AF_INET, p.tuple, T_SRC) >= 0) return this.#drop(HOST_MARTIAN_SOURCE);
     const back = this.#main.find(AF_INET, p.tuple, T_SRC);
     if (back < 0 || this.#type[back] !== RTN_UNICAST) return this.#drop(HOST_REVERSE_PATH);
     return filter === 1 && this.#dev[back] !== p.inInterface ? this.#drop(HOST_REVERSE_PATH) : way;
