@@ -50,7 +50,8 @@ let timeMs = Date.UTC(2026, 0, 1);
 for (const [name, hex] of PACKETS) {
   const bytes = Uint8Array.from(hex.match(/../g), (byte) => Number.parseInt(byte, 16));
   const fromUs = hex.slice(24, 32) === 'c000020a';
-  host.advance((timeMs += 10));
+  timeMs += 10;
+  host.advance(timeMs);
   if (fromUs) host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW);
   else host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, eth0);
   const { verdict, state, rule } = host.result;
