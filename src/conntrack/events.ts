@@ -51,6 +51,7 @@ export class EventView {
   labels: Int32Array | null = null;
 }
 
+/** The ring itself; one a tracker. */
 export class EventRing {
   private readonly capacity: number;
   private readonly words: Int32Array;

@@ -14,6 +14,7 @@ export const TIMEOUT_REPLIED = 1;
 
 type Group = 'tcp' | 'udp' | 'udplite' | 'gre' | 'sctp' | 'single' | 'value';
 
+/** One setting: where its value is kept and what it is at boot. */
 export interface SettingRow {
   /** Name below net.netfilter.nf_conntrack_. */
   name: string;
@@ -46,6 +47,7 @@ export const SET_FRAG6_TIMEOUT = 12;
 export const SET_FRAG6_HIGH = 13;
 export const SET_FRAG6_LOW = 14;
 
+/** All settings, the order of no meaning. */
 export const SETTINGS: readonly SettingRow[] = [
   { name: 'max', group: 'value', index: SET_MAX, initial: 262144 },
   { name: 'buckets', group: 'value', index: SET_BUCKETS, initial: 262144 },

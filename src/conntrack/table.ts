@@ -83,6 +83,7 @@ function powerOfTwo(atLeast: number): number {
   return n;
 }
 
+/** All connections of one host; see the head of this file. */
 export class ConnTable {
   /** Records that fit. */
   readonly capacity: number;

@@ -11,6 +11,7 @@
  * All arithmetic is modulo 2^32 on Int32.
  */
 import type { Packet } from '../wire/packet.js';
+import { readTcpOptions, tcpSackEnd } from '../wire/tcp-options.js';
 import {
   R_LAST,
   R_LAST_ACK,
@@ -69,7 +70,6 @@ export const WINDOW_INVALID = -1;
 
 /** An ACK may lag this far behind whatever the window says. */
 const MAX_ACK_WINDOW = 66000;
-const MAX_SCALE = 14;
 /** get_conntrack_index's number of a plain ACK. */
 const INDEX_ACK = 3;
 
@@ -89,67 +89,23 @@ export function segmentEnd(p: Packet): number {
  * Reads window scale and SACK-permitted from a segment's options into a W_FLAGS word and returns it. Without options the
  * word stays; with any, everything but BE_LIBERAL is forgotten first.
  */
-export function readOptions(p: Packet, word: number): number {
-  const view = p.view;
-  let at = p.l4Off + 20;
-  const end = Math.min(p.l4Off + headerLength(p), p.end);
-  if (at >= end) return word;
+export function readOptions(t: Tracker, p: Packet, word: number): number {
+  if (headerLength(p) === 20) return word;
+  const options = t.tcpOptions;
+  readTcpOptions(p, options);
   let result = word & FLAG_BE_LIBERAL;
-  while (at < end) {
-    const kind = view.getUint8(at);
-    if (kind === 0) return result;
-    if (kind === 1) {
-      at++;
-      continue;
-    }
-    if (at + 2 > end) return result;
-    const size = view.getUint8(at + 1);
-    if (size < 2 || at + size > end) return result;
-    if (kind === 4 && size === 2) result |= FLAG_SACK_PERM;
-    else if (kind === 3 && size === 3)
-      result = (result & ~0xff) | Math.min(view.getUint8(at + 2), MAX_SCALE) | FLAG_WINDOW_SCALE;
-    at += size;
-  }
+  if (options.sackPermitted) result |= FLAG_SACK_PERM;
+  if (options.windowScale >= 0) result |= options.windowScale | FLAG_WINDOW_SCALE;
   return result;
 }
 
-/** The highest right edge of the SACK blocks of a segment, or `ack` if none is above it. */
-function highestSack(p: Packet, ack: number): number {
-  const view = p.view;
-  let at = p.l4Off + 20;
-  const end = Math.min(p.l4Off + headerLength(p), p.end);
-  if (at >= end) return ack;
-  // nearly every segment: NOP NOP timestamp and nothing else
-  if (end - at === 12 && view.getInt32(at) === 0x0101080a) return ack;
-  while (at < end) {
-    const kind = view.getUint8(at);
-    if (kind === 0) return ack;
-    if (kind === 1) {
-      at++;
-      continue;
-    }
-    if (at + 2 > end) return ack;
-    const size = view.getUint8(at + 1);
-    if (size < 2 || at + size > end) return ack;
-    if (kind === 5 && size >= 10 && (size - 2) % 8 === 0) {
-      let highest = ack;
-      for (let block = at + 2; block < at + size; block += 8) {
-        const right = view.getInt32(block + 4);
-        if (((right - highest) | 0) > 0) highest = right;
-      }
-      return highest;
-    }
-    at += size;
-  }
-  return ack;
-}
-
 /** Begins a direction's window with a SYN or SYN-ACK. */
-function initSender(w: Int32Array, sender: number, receiver: number, p: Packet, end: number, direction: number): void {
+function initSender(t: Tracker, sender: number, receiver: number, p: Packet, end: number, direction: number): void {
+  const w = t.table.words;
   w[sender + W_END] = end;
   w[sender + W_MAXEND] = end;
   w[sender + W_MAXWIN] = p.window === 0 ? 1 : p.window;
-  const flags = readOptions(p, w[sender + W_FLAGS]!);
+  const flags = readOptions(t, p, w[sender + W_FLAGS]!);
   w[sender + W_FLAGS] = flags;
   // RFC 7323 section 2.2: scaling holds only if both sides offer it
   if (direction === 1 && (flags & w[receiver + W_FLAGS]! & FLAG_WINDOW_SCALE) === 0) {
@@ -197,11 +153,11 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
   let end = end0;
   let ack = p.ack;
   let sack = ack;
-  if ((w[receiver + W_FLAGS]! & FLAG_SACK_PERM) !== 0) sack = highestSack(p, ack);
+  if ((w[receiver + W_FLAGS]! & FLAG_SACK_PERM) !== 0) sack = tcpSackEnd(p);
 
   if (w[sender + W_MAXWIN] === 0) {
     if ((flags & TH_SYN) !== 0) {
-      initSender(w, sender, receiver, p, end, direction);
+      initSender(t, sender, receiver, p, end, direction);
       if ((flags & TH_ACK) === 0) return WINDOW_ACCEPT; // simultaneous open
     } else pickUpSender(w, sender, receiver, p, end, sack);
   } else if (
@@ -210,7 +166,7 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
     (state === TCP_CONNTRACK_SYN_SENT || state === TCP_CONNTRACK_SYN_RECV)
   ) {
     // the sender began anew with a later sequence number, perhaps with other options
-    initSender(w, sender, receiver, p, end, direction);
+    initSender(t, sender, receiver, p, end, direction);
     if (direction === 1 && (flags & TH_ACK) === 0) return WINDOW_ACCEPT;
   }
 

@@ -203,7 +203,7 @@ function tcpNew(t: Tracker, p: Packet, base: number, index: number): boolean {
   w[original + W_MAXWIN] = window;
   if (state === SS) {
     w[original + W_MAXEND] = end;
-    w[original + W_FLAGS] = readOptions(p, 0);
+    w[original + W_FLAGS] = readOptions(t, p, 0);
   } else {
     // in the middle of a connection: what was agreed on is lost, so the window is not enforced
     w[original + W_MAXEND] = (end + window) | 0;
@@ -295,7 +295,10 @@ function resynchronises(w: Int32Array, base: number, p: Packet, direction: numbe
     ((state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT) | ((state & LAST_FLAGS_MASK) >>> (LAST_FLAGS_SHIFT - 8));
   // the window check below decides as in SYN_SENT only by old and new state, the record's state stays until then
   w[base + R_STATE] = state;
+  // the side that answers stays liberal if it was, the other one does not
+  const liberal = w[to + W_FLAGS]! & FLAG_BE_LIBERAL;
   for (let i = 0; i < WINDOW_WORDS; i++) w[to + i] = 0;
+  w[to + W_FLAGS] = liberal;
   return true;
 }
 
@@ -307,7 +310,7 @@ function ignored(t: Tracker, p: Packet, base: number, direction: number, index: 
   w[base + R_LAST_SEQ] = p.seq;
   w[base + R_LAST_END] = segmentEnd(p);
   if (index === SYN && direction === 0) {
-    const options = readOptions(p, 0);
+    const options = readOptions(t, p, 0);
     let flags = (options >>> 8) & ((FLAG_WINDOW_SCALE | FLAG_SACK_PERM) >>> 8);
     const scale = (options & FLAG_WINDOW_SCALE) !== 0 ? options & 0xf : 0;
     // in LAST_ACK a challenge ACK to this SYN must not pass for the ACK of the FIN (RFC 5961 section 4)

@@ -30,6 +30,7 @@ import {
   T_PORTS,
   TUPLE_WORDS,
 } from '../wire/packet.js';
+import { TcpOptions } from '../wire/tcp-options.js';
 import {
   EventRing,
   IPCT_ASSURED,
@@ -131,6 +132,7 @@ export interface TrackerListener {
   tableFull(): void;
 }
 
+/** What a tracker is made from. */
 export interface TrackerOptions {
   settings: Settings;
   /** Key of the hash. */
@@ -160,6 +162,8 @@ export class Tracker {
   readonly inner = new Packet();
   /** A tuple to compute with. */
   readonly scratch = new Int32Array(TUPLE_WORDS);
+  /** Options of the segment at hand; valid inside tcp-window.ts. */
+  readonly tcpOptions = new TcpOptions();
   /** Chunk types seen by sctp.ts, as bits. */
   chunks = 0;
 
@@ -470,7 +474,9 @@ export class Tracker {
 
   /** The timeouts of a connection: its policy's, or the protocol's. */
   timeoutsOf(slot: number, initial: Int32Array): Int32Array {
-    return this.table.words[(slot << RECORD_SHIFT) + R_COLD] === 0 ? initial : (this.table.coldOf(slot).timeouts ?? initial);
+    return this.table.words[(slot << RECORD_SHIFT) + R_COLD] === 0
+      ? initial
+      : (this.table.coldOf(slot).timeouts ?? initial);
   }
 
   /** Counts a packet and moves the deadline to `timeoutMs` from now (nf_ct_refresh_acct). */

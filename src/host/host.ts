@@ -154,6 +154,7 @@ export type EmitSink = (
   hostMade: boolean,
 ) => void;
 
+/** What a host is made from besides its configuration. */
 export interface HostOptions {
   /** Of everything that the host draws at random, and of its hash. */
   seed?: number;
@@ -176,6 +177,7 @@ const LO_INDEX = 1;
 /** result.rule: table number above, record below. */
 const RULE_SHIFT = 24;
 
+/** One simulated Linux host; see the head of this file. */
 export class Host implements EngineHost, RuleContext, TrackerListener, FragmentSink {
   readonly network: HostNetwork;
   readonly routing: Routing;

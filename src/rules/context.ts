@@ -51,6 +51,7 @@ export interface CtTemplate {
   expevents: number;
 }
 
+/** What -j LOG asks for. */
 export interface LogRequest {
   /** Text put before the line. */
   prefix: string;
@@ -60,6 +61,7 @@ export interface LogRequest {
   flags: number;
 }
 
+/** What a match or target may ask while a rule is loaded. */
 export interface LoadContext {
   family: Family;
   table: string;

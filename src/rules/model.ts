@@ -6,9 +6,11 @@
  */
 import type { MatchExtension, TargetExtension } from './extension.js';
 
+/** AF_INET or AF_INET6. */
 export type Family = 2 | 10;
 
 export const TABLE_NAMES = ['raw', 'mangle', 'nat', 'filter', 'security'] as const;
+/** One of TABLE_NAMES. */
 export type TableName = (typeof TABLE_NAMES)[number];
 
 /** The hooks' chain names, indexed by HOOK_ constants (wire/packet). */
@@ -30,18 +32,21 @@ export interface Position {
   column: number;
 }
 
+/** All tables of one family. */
 export interface Ruleset {
   family: Family;
   /** Only the tables that the text named. */
   tables: Map<TableName, Table>;
 }
 
+/** One table. */
 export interface Table {
   name: TableName;
   /** Built-in chains first (BUILT_IN order), then user chains in the order of their making. */
   chains: Map<string, Chain>;
 }
 
+/** One chain, built-in or of the user. */
 export interface Chain {
   name: string;
   /** null: a user chain. */
@@ -65,6 +70,7 @@ export interface InterfaceMatch {
   invert: boolean;
 }
 
+/** One rule: every part that is not null must match. */
 export interface Rule {
   source: AddressMatch | null;
   destination: AddressMatch | null;
@@ -82,11 +88,13 @@ export interface Rule {
   position: Position | null;
 }
 
+/** An extension match as a rule uses it. */
 export interface MatchUse {
   extension: MatchExtension;
   spec: unknown;
 }
 
+/** What a rule does with a packet that it matches. */
 export type Target =
   | { kind: 'verdict'; name: 'ACCEPT' | 'DROP' | 'RETURN' | 'QUEUE' }
   | { kind: 'jump' | 'goto'; chain: string }
