@@ -81,7 +81,8 @@ import {
   WINDOW_ACCEPT,
   WINDOW_IGNORE,
 } from './tcp-window.js';
-import { TRACK_ACCEPT, TRACK_INVALID, TRACK_REPEAT, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT, TRACK_INVALID, TRACK_REPEAT } from './track.js';
+import type { Tracker } from './tracker.js';
 
 /** Kinds of segment. */
 const SYN = 0;

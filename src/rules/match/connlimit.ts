@@ -101,7 +101,8 @@ export class ConnectionCounts {
     for (let i = 0; i < ADDRESS_WORDS; i++) this.key[i] = words[at + i]! & this.mask[i]!;
     // the key's zone is that of the packet, not of what was found for it
     this.key[ADDRESS_WORDS] = p.connection < 0 ? 0 : zones & 0xffff || zones >>> 16;
-    if (ref >= 0) table.readTuple(ref >> 1, 0, this.tuple);
+    // an invalid or untracked packet is noted by its own tuple, even if that is another connection's reply
+    if (p.connection >= 0) table.readTuple(ref >> 1, 0, this.tuple);
     else for (let i = 0; i < TUPLE_WORDS; i++) this.tuple[i] = words[i]!;
     const tick = Math.floor(c.nowMs / JIFFY_MS) | 0;
     const list = this.find();
