@@ -1,7 +1,8 @@
 /** Every protocol without a tracker of its own: addresses and protocol number are the connection (nf_conntrack_proto_generic.c). */
 import type { Packet } from '../wire/packet.js';
 import { TIMEOUT_GENERIC } from './sysctl.js';
-import { TRACK_ACCEPT, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT } from './track.js';
+import type { Tracker } from './tracker.js';
 
 /** One packet of a connection of an unknown protocol. */
 export function genericPacket(t: Tracker, p: Packet, slot: number, direction: number): number {

@@ -2,7 +2,8 @@
 import type { Packet } from '../wire/packet.js';
 import { IPS_CONFIRMED, IPS_SEEN_REPLY, R_STATUS, R_WINDOW, RECORD_SHIFT } from './layout.js';
 import { TIMEOUT_REPLIED, TIMEOUT_UNREPLIED } from './sysctl.js';
-import { TRACK_ACCEPT, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT } from './track.js';
+import type { Tracker } from './tracker.js';
 
 /** R_WINDOW of a GRE record: its timeouts in ms, fixed when it was made (a PPTP helper raises them). */
 export const R_GRE_TIMEOUT = R_WINDOW;

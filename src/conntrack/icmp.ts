@@ -30,7 +30,8 @@ import {
   REASON_ICMPV6_REDIRECT,
 } from './reasons.js';
 import { SET_CHECKSUM, TIMEOUT_ICMP, TIMEOUT_ICMPV6 } from './sysctl.js';
-import { TRACK_ACCEPT, TRACK_INVALID, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT, TRACK_INVALID } from './track.js';
+import type { Tracker } from './tracker.js';
 
 const ICMP_HEADER = 8;
 /** The highest type that Linux knows (NR_ICMP_TYPES). */

@@ -32,7 +32,8 @@ import {
   REASON_SCTP_TAG,
 } from './reasons.js';
 import { SET_CHECKSUM } from './sysctl.js';
-import { TRACK_ACCEPT, TRACK_INVALID, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT, TRACK_INVALID } from './track.js';
+import type { Tracker } from './tracker.js';
 
 const SCTP_HEADER = 12;
 /** INIT and INIT ACK: initiate tag, window, streams, initial TSN. */

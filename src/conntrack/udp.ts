@@ -21,7 +21,8 @@ import {
   REASON_UDPLITE_NO_CHECKSUM,
 } from './reasons.js';
 import { SET_CHECKSUM, TIMEOUT_REPLIED, TIMEOUT_UNREPLIED } from './sysctl.js';
-import { TRACK_ACCEPT, TRACK_INVALID, type Tracker } from './tracker.js';
+import { TRACK_ACCEPT, TRACK_INVALID } from './track.js';
+import type { Tracker } from './tracker.js';
 
 const UDP_HEADER = 8;
 /** A flow that is older than this when a packet comes is a stream. */

@@ -24,9 +24,10 @@ import {
 } from '../conntrack/defrag.js';
 import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
+import type { TrackerListener } from '../conntrack/lifecycle.js';
 import { kernelReason, reasonName, reasonText } from '../conntrack/reasons.js';
 import { Settings } from '../conntrack/sysctl.js';
-import { Tracker, type TrackerListener } from '../conntrack/tracker.js';
+import { Tracker } from '../conntrack/tracker.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
 import {
   type CtTemplate,
