@@ -39,7 +39,7 @@ describe('the package', () => {
     for (const path of [
       'dist/cli/main.js',
       'dist/engine.js',
-      'dist/engine.d.ts',
+      'build/engine.d.ts',
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
