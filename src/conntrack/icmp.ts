@@ -138,7 +138,7 @@ function errorIn(t: Tracker, p: Packet): number {
     return TRACK_INVALID;
   }
   const wanted = t.scratch;
-  if (!invert(inner.tuple, wanted)) {
+  if (!invertTuple(inner.tuple, wanted)) {
     t.invalid(p, REASON_ICMP_NOT_A_QUERY, (inner.tuple[T_PORTS]! >> 8) & 0xff, 0, 0);
     return TRACK_INVALID;
   }
@@ -161,8 +161,8 @@ function errorIn(t: Tracker, p: Packet): number {
   return TRACK_ACCEPT;
 }
 
-/** The tuple of the opposite direction; false where there is none (ICMP types without a reply). */
-function invert(tuple: Int32Array, out: Int32Array): boolean {
+/** Writes the tuple of the opposite direction into another array; false where there is none (ICMP types without a reply). */
+export function invertTuple(tuple: Int32Array, out: Int32Array): boolean {
   const protocol = tuple[T_PROTO]! & 0xff;
   const ports = tuple[T_PORTS]!;
   for (let i = 0; i < TUPLE_WORDS; i++) out[i] = tuple[i]!;

@@ -172,7 +172,7 @@ export class Tracker extends Lifecycle {
   }
 
   /** ConnTable.find, ending what has expired on the way. */
-  private search(tuple: Int32Array, hash: number, zoneOriginal: number, zoneReply: number): number {
+  search(tuple: Int32Array, hash: number, zoneOriginal: number, zoneReply: number): number {
     for (;;) {
       const ref = this.table.find(tuple, hash, zoneOriginal, zoneReply);
       if (ref < 0) return -1;
