@@ -15,25 +15,21 @@ export { formatEventLine } from './flow/event.js';
 export { formatFlowLine } from './flow/line.js';
 export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
 export { type HostConfig, HostConfigError } from './host/config.js';
+export { Host } from './host/host.js';
+export type { HostOptions } from './host/kernel.js';
+export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
 export {
   type EmitSink,
   FRAME_ARRIVES,
   FRAME_MADE,
   type Frames,
-  Host,
-  type HostOptions,
   HostResult,
   type Results,
-  VERDICT_ACCEPT,
-  VERDICT_DROP,
-  VERDICT_QUEUED,
-  VERDICT_REJECT,
   VERDICT_SKIPPED,
-} from './host/host.js';
-export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT } from './host/path.js';
+} from './host/results.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
 export { printRule, printRuleset } from './iptables/save.js';
-export { RuleError } from './rules/context.js';
+export { RuleError, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from './rules/context.js';
 export type { Decision } from './rules/evaluate.js';
 export type { Family, Position, Rule, Ruleset } from './rules/model.js';
 export {

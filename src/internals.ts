@@ -2,7 +2,8 @@
 export { R_STATE, RECORD_SHIFT } from './conntrack/layout.js';
 export { SET_ACCT, SET_MAX, Settings } from './conntrack/sysctl.js';
 export { Tracker } from './conntrack/tracker.js';
-export { FRAME_ARRIVES, FRAME_MADE, Host } from './host/host.js';
+export { Host } from './host/host.js';
+export { FRAME_ARRIVES, FRAME_MADE } from './host/results.js';
 export { loadRules } from './iptables/restore.js';
 export { Packet } from './wire/packet.js';
 export { LINKTYPE_ETHERNET, parseFrame } from './wire/parse.js';

@@ -28,6 +28,7 @@ import {
 } from '../conntrack/layout.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import { type FlowEvent, type FlowRecord, type FlowTuple, newRecord, plainTuple } from '../flow/record.js';
+import type { Nat } from '../nat/nat.js';
 import { formatAddress, parseAddress } from '../wire/address.js';
 import {
   IPPROTO_DCCP,
@@ -206,9 +207,9 @@ function tupleInto(family: number, protocol: number, t: FlowTuple, out: Int32Arr
 
 /**
  * Enters a connection as of the clock's time, as a program would through ctnetlink: confirmed, TCP windows unknown (they are
- * picked up from the first packets). False: its tuple is taken, the table is full, or its timeout is over.
+ * picked up from the first packets), translated as its tuples say. False: its tuple is taken, the table is full, or its timeout is over.
  */
-export function addFlow(tracker: Tracker, flow: FlowRecord): boolean {
+export function addFlow(tracker: Tracker, flow: FlowRecord, nat: Nat): boolean {
   const original = new Int32Array(TUPLE_WORDS);
   const reply = new Int32Array(TUPLE_WORDS);
   tupleInto(flow.family, flow.protocol, flow.original, original);
@@ -218,6 +219,7 @@ export function addFlow(tracker: Tracker, flow: FlowRecord): boolean {
   const w = tracker.table.words;
   const base = slot << RECORD_SHIFT;
   w[base + R_STATUS] = w[base + R_STATUS]! | (flow.status & STATUS_MASK);
+  nat.adopt(slot);
   w[base + R_MARK] = (flow.mark ?? 0) | 0;
   w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | (flow.state ?? 0);
   if (flow.helper !== null) tracker.table.coldFor(slot).helper = flow.helper;

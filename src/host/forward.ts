@@ -4,7 +4,7 @@
  */
 import { replace16 } from '../wire/checksum.js';
 import { AF_INET, HAS_REASSEMBLED, PACKET_HOST, type Packet, T_SRC } from '../wire/packet.js';
-import type { Host } from './host.js';
+import type { HostKernel } from './kernel.js';
 import { HOST_LINK_GROUP, HOST_SOURCE_SCOPE, HOST_TOO_BIG, HOST_TTL } from './reasons.js';
 
 const IPV6_MIN_MTU = 1280;
@@ -20,7 +20,7 @@ const UNREACHABLE6 = 1;
 const BEYOND_SCOPE = 2;
 
 /** Decrements the hop limit of a packet that may go on; false: dropped, `p.reason` says why. */
-export function mayForward(h: Host, p: Packet): boolean {
+export function mayForward(h: HostKernel, p: Packet): boolean {
   if (p.packetType !== PACKET_HOST) return refuse(p, HOST_LINK_GROUP);
   return p.family === AF_INET ? mayForward4(h, p) : mayForward6(h, p);
 }
@@ -36,7 +36,7 @@ function tooBig(p: Packet, mtu: number): boolean {
   return refuse(p, HOST_TOO_BIG);
 }
 
-function mayForward4(h: Host, p: Packet): boolean {
+function mayForward4(h: HostKernel, p: Packet): boolean {
   const ttl = p.view.getUint8(p.l3Off + 8);
   if (ttl <= 1) {
     h.answerError(p, TIME_EXCEEDED4, 0, 0);
@@ -54,7 +54,7 @@ function mayForward4(h: Host, p: Packet): boolean {
   return true;
 }
 
-function mayForward6(h: Host, p: Packet): boolean {
+function mayForward6(h: HostKernel, p: Packet): boolean {
   const hops = p.view.getUint8(p.l3Off + 7);
   if (hops <= 1) {
     h.answerError(p, TIME_EXCEEDED6, 0, 0);

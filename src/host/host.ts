@@ -11,239 +11,31 @@
  * delivered to it, and what it makes itself goes to `onEmit`. Clock and randomness come from outside: `advance` and the seed;
  * two hosts in one process share nothing, and the same input gives the same output.
  */
-
-import {
-  DEFRAG_COMPLETE,
-  DEFRAG_CONNTRACK_IN,
-  DEFRAG_CONNTRACK_OUT,
-  DEFRAG_DEFAULTS,
-  DEFRAG_PASS,
-  DEFRAG_QUEUED,
-  type DefragLimits,
-  Defragmenter,
-} from '../conntrack/defrag.js';
 import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
-import type { TrackerListener } from '../conntrack/lifecycle.js';
-import { kernelReason, reasonName, reasonText } from '../conntrack/reasons.js';
-import { Settings } from '../conntrack/sysctl.js';
-import { Tracker } from '../conntrack/tracker.js';
+import { reasonName, reasonText } from '../conntrack/reasons.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
-import {
-  type CtTemplate,
-  type HostInterface,
-  type LogRequest,
-  type RuleContext,
-  VERDICT_ACCEPT,
-  VERDICT_DROP,
-  VERDICT_REJECT,
-} from '../rules/context.js';
-import { type Decision, RuleEngine, TABLE_NAT } from '../rules/evaluate.js';
-import type { EngineHost, LoadOptions } from '../rules/load.js';
-import { type Family, type Ruleset, TABLE_NAMES } from '../rules/model.js';
-import { TRACE_WORDS } from '../rules/program.js';
-import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
-import { transportChecksumOk } from '../wire/checksum.js';
+import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
+import type { Decision } from '../rules/evaluate.js';
+import type { LoadOptions } from '../rules/load.js';
+import type { Ruleset } from '../rules/model.js';
 import { ipv6LoopbackOnly } from '../wire/ipv6.js';
-import {
-  AF_INET,
-  AF_INET6,
-  CT_NONE,
-  CT_RELATED,
-  HAS_FRAGMENT,
-  HAS_LOCAL_ORIGIN,
-  HOOK_PREROUTING,
-  PARSE_OK,
-  Packet,
-  T_DST,
-} from '../wire/packet.js';
-import { parseFrame, parseNetwork, reparseNetwork } from '../wire/parse.js';
+import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
+import { parseFrame, parseNetwork } from '../wire/parse.js';
 import { PARSE_IP_CHECKSUM } from '../wire/parse-reasons.js';
-import {
-  Answers,
-  ICMP_DEST_UNREACH,
-  ICMP_FRAG_NEEDED,
-  ICMP_PARAMETERPROB,
-  ICMP_TIME_EXCEEDED,
-  ICMPV6_PKT_TOOBIG,
-  ICMPV6_TIME_EXCEED,
-} from './answers.js';
-import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
-import { mayForward } from './forward.js';
-import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
-import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
-import { LoopbackQueue } from './loopback.js';
-import { arrive, EMIT_DELIVERED, make, VERDICT_QUEUED } from './path.js';
-import {
-  HOST_BAD_OPTIONS,
-  HOST_FRAGMENT_QUEUED,
-  HOST_FRAGMENT_REFUSED,
-  HOST_MARTIAN_SOURCE,
-  HOST_REASON_NAMES,
-  HOST_REASON_TEXTS,
-  HOST_SOURCE_ROUTE,
-} from './reasons.js';
-import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
-import { type Routing, WAY_INPUT } from './routing.js';
-
-/** `HostResult.verdict` of bytes that are no IP packet, or one that the host drops before any hook; `reason` is a PARSE_ code. */
-export const VERDICT_SKIPPED = 5;
-export { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUED, VERDICT_REJECT };
-
-/** Frames in columns, as capture/frame-batch has them; row i is the frame bytes[start[i], end[i]). */
-export interface Frames {
-  bytes: Uint8Array;
-  readonly start: Int32Array;
-  readonly end: Int32Array;
-  /** Bytes that the frame had on the wire. */
-  readonly wireLen: Int32Array;
-  /** Time: whole seconds since the epoch, and nanoseconds on top. */
-  readonly seconds: Float64Array;
-  readonly nanos: Int32Array;
-}
-
-/** Ways of a frame into the host: it arrives on an interface, or the host makes it. */
-export const FRAME_ARRIVES = 0;
-export const FRAME_MADE = 1;
-
-/** What became of each frame, in columns. */
-export interface Results {
-  /** VERDICT_ constant. */
-  readonly verdict: Uint8Array;
-  /** CT_ constant as the filter table saw it; CT_NONE: never tracked. */
-  readonly state: Uint8Array;
-  /** HOOK_ in which it was decided. */
-  readonly hook: Uint8Array;
-  /** What decided it, for `Host.decision`; -1 = no rule and no policy did. */
-  readonly rule: Int32Array;
-  /** Code for reasonName and reasonText; 0 = none. */
-  readonly reason: Int32Array;
-  readonly connection: Int32Array;
-  readonly inInterface: Int32Array;
-  readonly outInterface: Int32Array;
-}
-
-/** What became of the last packet; valid until the next one. */
-export class HostResult {
-  /** VERDICT_ constant; VERDICT_SKIPPED: no hook saw it. */
-  verdict = VERDICT_ACCEPT;
-  state = CT_NONE;
-  hook = HOOK_PREROUTING;
-  rule = -1;
-  reason = 0;
-  /** slot << 1 | direction; -1 = none. The connection may be gone already. */
-  connection = -1;
-  /** Its number, unique among the host's connections; 0 = none. */
-  connectionId = 0;
-  /** Its IPS_ bits. */
-  status = 0;
-  inInterface = 0;
-  outInterface = 0;
-}
-
-/**
- * Takes what leaves the host or is delivered to it. `kind`: EMIT_FORWARDED, EMIT_DELIVERED, EMIT_SENT; `hostMade`: the host
- * made it by itself (REJECT's answers, ICMP errors). `bytes[start, end)` begins at the IP header; borrowed for the call.
- */
-export type EmitSink = (
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  outInterface: number,
-  kind: number,
-  hostMade: boolean,
-) => void;
-
-/** What a host is made from besides its configuration. */
-export interface HostOptions {
-  /** Of everything that the host draws at random, and of its hash. */
-  seed?: number;
-  /** Events that wait to be drained at most; more are lost and counted. */
-  eventRing?: number;
-}
+import { HostKernel, LO_INDEX, RULE_SHIFT } from './kernel.js';
+import { arrive, make, VERDICT_QUEUED } from './path.js';
+import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
+import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
 
 /** Packets parsed ahead in one go: 32 to 256 measured equal. */
 const BATCH = 32;
-/** Expired connections ended a packet at most, so that a pause in a capture does not stall. */
-const EXPIRE_BUDGET = 1 << 30;
-/** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
-const ANSWER_DEPTH = 4;
-/** Packets on lo that have been sent and not arrived yet. */
-const LOOPBACK_QUEUE = 64;
-/** Code of ICMP and ICMPv6 time exceeded: in reassembly. */
-const REASSEMBLY_TIME = 1;
-/** lo is always the first interface. */
-const LO_INDEX = 1;
-/** result.rule: table number above, record below. */
-const RULE_SHIFT = 24;
 
 /** One simulated Linux host; see the head of this file. */
-export class Host implements EngineHost, RuleContext, TrackerListener, FragmentSink {
-  readonly network: HostNetwork;
-  readonly routing: Routing;
-  readonly interfaces: readonly (HostInterface | null)[];
-  readonly tracker: Tracker;
-  readonly engine: RuleEngine;
-  readonly result = new HostResult();
-
-  /* EngineHost */
-  readonly context: RuleContext = this;
-  readonly shared = new Map<string, unknown>();
-  readonly templates: (CtTemplate | null)[];
-
-  /* RuleContext */
-  nowMs = 0;
-  hook = 0;
-  hotdrop = false;
-
-  onEmit: EmitSink | null = null;
-  /** One kernel-log line, without time stamp and line end. */
-  onLog: ((line: string) => void) | null = null;
-
-  private readonly packets: Packet[] = [];
-  private readonly defragmenter: Defragmenter;
-  /** Options of the IPv4 packet that is on its way. */
-  readonly options: IpOptions;
-  private readonly refragmenter = new Refragmenter();
+export class Host extends HostKernel {
+  private readonly packets: Packet[] = Array.from({ length: BATCH }, () => new Packet());
   private readonly event = new EventView();
-  /** One for each level of answers inside answers. */
-  private readonly answers: Answers[] = [];
-  private readonly answerPackets: Packet[] = [];
-  private readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
-  /** The packet that is on its way: the arrived one, or what its last fragment completed. */
-  private current: Packet;
-  /** Set while a packet that the host made is on its way. */
-  private answering = 0;
-  private randomState: number;
-
-  /** @throws HostConfigError with the place of what is wrong. */
-  constructor(config: HostConfig = {}, options: HostOptions = {}) {
-    const seed = options.seed ?? 1;
-    this.randomState = seed | 0;
-    this.network = compileHost(config);
-    this.routing = this.network.routing;
-    this.options = new IpOptions(this.routing);
-    this.defragmenter = new Defragmenter(fragmentLimits(this.network.sysctl));
-    this.interfaces = this.network.interfaces;
-    const settings = new Settings();
-    for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
-    const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
-    this.tracker = new Tracker({ settings, seed, listener: this, ...ring });
-    this.templates = this.tracker.templates;
-    this.engine = new RuleEngine(this);
-    for (let i = 0; i < BATCH; i++) this.packets.push(new Packet());
-    this.current = this.packets[0]!;
-    for (let i = 0; i < ANSWER_DEPTH; i++) {
-      this.answers.push(new Answers(this.routing, this.network.sysctl, this.options));
-      this.answerPackets.push(new Packet());
-    }
-  }
-
-  /** Index of an interface by name; 0 = none. */
-  interfaceIndex(name: string): number {
-    return this.network.interfaceIndex.get(name) ?? 0;
-  }
 
   /**
    * Checks and compiles a ruleset of one family, then puts it in the place of the former one. Connections, and what rules share
@@ -252,6 +44,7 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
    */
   load(ruleset: Ruleset, options: LoadOptions = {}): void {
     this.engine.load(ruleset, options);
+    if (ruleset.tables.has('nat')) this.nat.enable();
   }
 
   /** Somebody listens to events: connections made from now on have them. */
@@ -424,259 +217,13 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
     if (verdict !== VERDICT_ACCEPT && verdict !== VERDICT_QUEUED) tracker.dropped(p);
     tracker.settle();
   }
-  /** result.rule of the table walk that ended the packet's way; -1 = none did. */
-  private decided = -1;
 
-  /** Lets the clock run to a time in ms since the epoch; connections that timed out end. The clock never goes back. */
-  advance(nowMs: number): void {
-    if (nowMs > this.nowMs) this.nowMs = nowMs;
-    this.tracker.advance(this.nowMs, EXPIRE_BUDGET);
-    if (this.nowMs >= this.defragmenter.dueMs) this.expireFragments();
-  }
-
-  /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
-  private expireFragments(): void {
-    const d = this.defragmenter;
-    while (d.expire(this.nowMs)) {
-      const p = d.packet;
-      if (p.family === AF_INET && this.routing.routeInput(p) === WAY_INPUT)
-        this.answerError(p, ICMP_TIME_EXCEEDED, REASSEMBLY_TIME, 0);
-      else if (p.family === AF_INET6) this.answerError(p, ICMPV6_TIME_EXCEED, REASSEMBLY_TIME, 0);
-    }
-  }
-
-  /* steps of the way (path.ts) */
-
-  /** Runs a table on the packet's hook. */
-  table(table: number, p: Packet): number {
-    const verdict = this.engine.run(table, p.hook, p, this);
-    if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
-    this.decided = this.ruleNumber();
-    return verdict;
-  }
-
-  /** Runs the filter table, and notes what it saw and decided. */
-  filter(table: number, p: Packet): number {
-    if (this.answering > 0) return this.engine.run(table, p.hook, p, this);
-    const r = this.result;
-    r.state = p.state;
-    r.hook = p.hook;
-    this.engine.forget();
-    const verdict = this.engine.run(table, p.hook, p, this);
-    r.rule = this.ruleNumber();
-    if (verdict !== VERDICT_ACCEPT) this.decided = r.rule;
-    return verdict;
-  }
-
-  private ruleNumber(): number {
-    return this.engine.decidedTable < 0 ? -1 : (this.engine.decidedTable << RULE_SHIFT) | this.engine.decidedRecord;
-  }
+  /* looking */
 
   /** What a number in result.rule means, in words; null for -1. */
   decision(rule: number): Decision | null {
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
   }
-
-  /** Reads and fills in the options of an arrived IPv4 packet; false: dropped, `p.reason` says why. */
-  takeOptions(p: Packet, local: boolean): boolean {
-    const result = this.options.receive(p, local, this.nowMs);
-    if (result === OPTIONS_OK) return true;
-    p.reason = result === OPTIONS_SOURCE_ROUTE ? HOST_SOURCE_ROUTE : HOST_BAD_OPTIONS;
-    p.reasonArgs[0] = result;
-    if (result !== OPTIONS_SOURCE_ROUTE) this.answerError(p, ICMP_PARAMETERPROB, 0, result);
-    return false;
-  }
-
-  hasNat(family: number): boolean {
-    return this.engine.program(family as Family, TABLE_NAT) !== null;
-  }
-
-  /** The packet to go on with: itself, or what it completes; null: it waits for other fragments. */
-  defragment(p: Packet, hook: number): Packet | null {
-    if ((p.has & HAS_FRAGMENT) === 0) return p;
-    p.hook = hook;
-    const d = this.defragmenter;
-    const user = hook === HOOK_PREROUTING ? DEFRAG_CONNTRACK_IN : DEFRAG_CONNTRACK_OUT;
-    const result = d.receive(p, user, this.nowMs);
-    if (result === DEFRAG_PASS) return p;
-    if (result !== DEFRAG_COMPLETE) {
-      p.reason = result === DEFRAG_QUEUED ? HOST_FRAGMENT_QUEUED : HOST_FRAGMENT_REFUSED;
-      return null;
-    }
-    const whole = d.packet;
-    whole.inInterface = p.inInterface;
-    whole.outInterface = p.outInterface;
-    whole.packetType = p.packetType;
-    whole.has |= p.has & HAS_LOCAL_ORIGIN;
-    this.tracker.prepare(whole);
-    this.current = whole;
-    return whole;
-  }
-
-  /** Dropped by the host itself, for a HOST_ reason. */
-  refuse(p: Packet, reason: number): number {
-    p.reason = reason;
-    return VERDICT_DROP;
-  }
-
-  /** Dropped by connection tracking; `p.reason` says why. */
-  fall(_p: Packet): number {
-    return VERDICT_DROP;
-  }
-
-  /** What ip_forward and ip6_forward do before the FORWARD hook; false: dropped, and answered where the kernel answers. */
-  mayForward(p: Packet): boolean {
-    return mayForward(this, p);
-  }
-
-  /** Length of the largest fragment of the packet that was put together last (IPCB frag_max_size). */
-  get largestFragment(): number {
-    return this.defragmenter.maxSize;
-  }
-
-  /** Interface on which the host sends a packet: by routing, else the one that the capture names. */
-  private outInterface(p: Packet, dev: number): number {
-    this.routing.route(p.family, p.tuple, T_DST);
-    return this.routing.outInterface || dev;
-  }
-
-  /** A packet has passed every hook: it leaves, or is delivered. */
-  emit(p: Packet, kind: number): void {
-    if (p.outInterface === LO_INDEX && kind !== EMIT_DELIVERED) this.loopback.put(p, this.connectionId(p));
-    if (this.onEmit === null) return;
-    const hostMade = this.answering > 0;
-    if (kind === EMIT_DELIVERED) {
-      this.onEmit(p.bytes, p.l3Off, p.end, 0, kind, hostMade);
-      return;
-    }
-    this.emitting = p;
-    this.emittingKind = kind;
-    const mtu = this.interfaces[p.outInterface]?.mtu ?? 1500;
-    const cut = this.refragmenter.refragment(p, this.defragmenter, mtu, this);
-    if (cut === FRAGMENT_WHOLE) this.onEmit(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
-    else if (cut === FRAGMENT_TOO_BIG) this.answerTooBig(p, mtu);
-  }
-  private emitting: Packet | null = null;
-  private emittingKind = 0;
-
-  /** FragmentSink: a piece of the packet that is being emitted. */
-  fragment(bytes: Uint8Array, start: number, end: number): void {
-    this.onEmit?.(bytes, start, end, this.emitting!.outInterface, this.emittingKind, this.answering > 0);
-  }
-
-  private connectionId(p: Packet): number {
-    return p.connection < 0 ? 0 : this.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ID]!;
-  }
-
-  /* what the host makes by itself */
-
-  /** Answers a packet with an ICMP error; `info`: MTU or pointer, else 0. Nothing is sent where the kernel sends none. */
-  answerError(p: Packet, type: number, code: number, info: number): void {
-    const answers = this.nextAnswers();
-    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection);
-  }
-
-  private answerTooBig(p: Packet, mtu: number): void {
-    if (p.family === AF_INET) this.answerError(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
-    else this.answerError(p, ICMPV6_PKT_TOOBIG, 0, mtu);
-  }
-
-  reject(p: Packet, type: number): void {
-    const answers = this.nextAnswers();
-    if (answers === null) return;
-    if (type !== REJECT_TCP_RESET) {
-      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection);
-      return;
-    }
-    if (!answers.tcpReset(p)) return;
-    if (p.connection >= 0) this.tracker.setClosing(p.connection);
-    this.sendAnswer(answers, p.connection);
-  }
-
-  /** The buffer for the next answer; null: answers answer answers, too deep. */
-  private nextAnswers(): Answers | null {
-    return this.answers[this.answering] ?? null;
-  }
-
-  /**
-   * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to that packet's
-   * connection as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
-   */
-  private sendAnswer(answers: Answers, connection: number): void {
-    const a = this.answerPackets[this.answering]!;
-    if (parseNetwork(a, answers.bytes, answers.start, answers.end) !== PARSE_OK) return;
-    a.has |= HAS_LOCAL_ORIGIN;
-    a.inInterface = 0;
-    a.outInterface = this.outInterface(a, 0);
-    if (connection >= 0) {
-      a.connection = connection ^ 1;
-      a.state = CT_RELATED;
-    } else this.tracker.prepare(a);
-    this.answering++;
-    const verdict = make(this, a);
-    this.answering--;
-    if (verdict !== VERDICT_ACCEPT && connection < 0) this.tracker.dropped(a);
-  }
-
-  /* RuleContext */
-
-  random(): number {
-    // xorshift32 (Marsaglia 2003); the state is never 0
-    let x = this.randomState | 0 || 0x9e3779b9 | 0;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.randomState = x;
-    return x;
-  }
-
-  addressType(family: number, words: Int32Array, at: number, dev: number): number {
-    return this.routing.addressType(family, words, at, dev);
-  }
-
-  checksumOk(p: Packet): boolean {
-    return (p.has & HAS_LOCAL_ORIGIN) !== 0 || transportChecksumOk(p);
-  }
-
-  log(p: Packet, request: LogRequest): void {
-    if (this.onLog === null) return;
-    this.onLog(this.logLine(p, request.prefix, request.flags));
-  }
-
-  private logLine(p: Packet, prefix: string, flags: number): string {
-    return formatLog(p, prefix, flags, this.interfaceName(p.inInterface), this.interfaceName(p.outInterface));
-  }
-
-  /** Name of an interface index; '' = none. */
-  interfaceName(index: number): string {
-    return this.interfaces[index]?.name ?? '';
-  }
-
-  reparse(p: Packet): void {
-    reparseNetwork(p, p.end);
-  }
-
-  trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void {
-    if (this.onLog === null) return;
-    const name = this.engine.program(p.family as Family, table)!.chains[chain]!.name;
-    this.onLog(
-      this.logLine(p, tracePrefix(TABLE_NAMES[table]!, name, TRACE_WORDS[kind]!, ruleNumber), LOG_DEFAULT_FLAGS),
-    );
-  }
-
-  /* TrackerListener */
-
-  invalid(p: Packet, code: number): void {
-    if (this.onLog === null) return;
-    const text = kernelReason(p, code, p.reasonArgs);
-    if (text !== null) this.onLog(this.logLine(p, `${text} `, LOG_DEFAULT_FLAGS));
-  }
-
-  tableFull(): void {
-    this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
-  }
-
-  /* looking */
 
   /** A short name of a reason code, the same for every packet that has it; '' for 0. */
   reasonName(code: number): string {
@@ -698,7 +245,7 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
 
   /** Enters a connection of a saved table as of the clock's time; false: its tuple is taken, or the table is full. */
   addFlow(flow: FlowRecord): boolean {
-    return addFlow(this.tracker, flow);
+    return addFlow(this.tracker, flow, this.nat);
   }
 
   /** Confirmed connections that have not timed out, in slot order. */
@@ -709,15 +256,4 @@ export class Host implements EngineHost, RuleContext, TrackerListener, FragmentS
       if (flow !== null) yield flow;
     }
   }
-}
-
-/** What sysctl says about reassembly, in the defragmenter's units. */
-function fragmentLimits(sysctl: Sysctls): DefragLimits {
-  return {
-    high4: sysctl.number('net.ipv4.ipfrag_high_thresh', DEFRAG_DEFAULTS.high4),
-    timeout4Ms: sysctl.number('net.ipv4.ipfrag_time', DEFRAG_DEFAULTS.timeout4Ms / 1000) * 1000,
-    maxDistance: sysctl.number('net.ipv4.ipfrag_max_dist', DEFRAG_DEFAULTS.maxDistance),
-    high6: sysctl.number('net.netfilter.nf_conntrack_frag6_high_thresh', DEFRAG_DEFAULTS.high6),
-    timeout6Ms: sysctl.number('net.netfilter.nf_conntrack_frag6_timeout', DEFRAG_DEFAULTS.timeout6Ms / 1000) * 1000,
-  };
 }

@@ -15,13 +15,12 @@
  * anything else ended the packet's way (VERDICT_DROP, VERDICT_REJECT: answered and dropped; VERDICT_QUEUED: a fragment that
  * waits for the others).
  */
-import { R_STATUS, RECORD_SHIFT } from '../conntrack/layout.js';
 import { NF_ACCEPT } from '../conntrack/tracker.js';
+import { MANIP_DST, MANIP_SRC } from '../nat/range.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import { TABLE_FILTER, TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLE_SECURITY } from '../rules/evaluate.js';
 import {
   AF_INET,
-  CT_NEW,
   HOOK_FORWARD,
   HOOK_INPUT,
   HOOK_OUTPUT,
@@ -29,7 +28,7 @@ import {
   HOOK_PREROUTING,
   type Packet,
 } from '../wire/packet.js';
-import type { Host } from './host.js';
+import type { HostKernel } from './kernel.js';
 import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 
 /** Neither dropped nor passed: kept until the other fragments come. */
@@ -41,7 +40,7 @@ export const EMIT_DELIVERED = 1;
 export const EMIT_SENT = 2;
 
 /** A packet that arrived on an interface (`p.inInterface`). */
-export function arrive(h: Host, fragment: Packet): number {
+export function arrive(h: HostKernel, fragment: Packet): number {
   const p = h.defragment(fragment, HOOK_PREROUTING); // -400
   if (p === null) return VERDICT_QUEUED;
   const verdict = prerouting(h, p);
@@ -56,7 +55,7 @@ export function arrive(h: Host, fragment: Packet): number {
 }
 
 /** A packet that the host makes. It leaves on `p.outInterface` unless routing says otherwise. */
-export function make(h: Host, fragment: Packet): number {
+export function make(h: HostKernel, fragment: Packet): number {
   const p = h.defragment(fragment, HOOK_OUTPUT); // -400
   if (p === null) return VERDICT_QUEUED;
   const verdict = output(h, p);
@@ -64,7 +63,7 @@ export function make(h: Host, fragment: Packet): number {
   return postrouting(h, p, EMIT_SENT);
 }
 
-function prerouting(h: Host, p: Packet): number {
+function prerouting(h: HostKernel, p: Packet): number {
   p.hook = HOOK_PREROUTING;
   let v = h.table(TABLE_RAW, p); // -300
   if (v !== VERDICT_ACCEPT) return v;
@@ -72,10 +71,10 @@ function prerouting(h: Host, p: Packet): number {
   if (v !== VERDICT_ACCEPT) return v;
   v = h.table(TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
-  return translate(h, p, DESTINATION); // -100
+  return translate(h, p, MANIP_DST); // -100
 }
 
-function input(h: Host, p: Packet): number {
+function input(h: HostKernel, p: Packet): number {
   p.hook = HOOK_INPUT;
   let v = h.table(TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
@@ -83,7 +82,7 @@ function input(h: Host, p: Packet): number {
   if (v !== VERDICT_ACCEPT) return v;
   v = h.table(TABLE_SECURITY, p); // 50
   if (v !== VERDICT_ACCEPT) return v;
-  v = translate(h, p, SOURCE); // 100
+  v = translate(h, p, MANIP_SRC); // 100
   if (v !== VERDICT_ACCEPT) return v;
   v = confirm(h, p); // last
   if (v !== VERDICT_ACCEPT) return v;
@@ -91,7 +90,7 @@ function input(h: Host, p: Packet): number {
   return VERDICT_ACCEPT;
 }
 
-function forward(h: Host, p: Packet): number {
+function forward(h: HostKernel, p: Packet): number {
   if (!h.mayForward(p)) return VERDICT_DROP;
   p.hook = HOOK_FORWARD;
   p.outInterface = h.routing.outInterface;
@@ -105,7 +104,7 @@ function forward(h: Host, p: Packet): number {
   return postrouting(h, p, EMIT_FORWARDED);
 }
 
-function output(h: Host, p: Packet): number {
+function output(h: HostKernel, p: Packet): number {
   p.hook = HOOK_OUTPUT;
   let v = h.table(TABLE_RAW, p); // -300
   if (v !== VERDICT_ACCEPT) return v;
@@ -113,18 +112,22 @@ function output(h: Host, p: Packet): number {
   if (v !== VERDICT_ACCEPT) return v;
   v = h.table(TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
-  v = translate(h, p, DESTINATION); // -100
+  v = translate(h, p, MANIP_DST); // -100
   if (v !== VERDICT_ACCEPT) return v;
+  const way = h.reroute(p); // where the destination has changed; rules of this hook still see the former interface
+  if (way < 0) return h.refuse(p, HOST_NO_ROUTE);
   v = h.filter(TABLE_FILTER, p); // 0
   if (v !== VERDICT_ACCEPT) return v;
-  return h.table(TABLE_SECURITY, p); // 50
+  v = h.table(TABLE_SECURITY, p); // 50
+  p.outInterface = way;
+  return v;
 }
 
-function postrouting(h: Host, p: Packet, kind: number): number {
+function postrouting(h: HostKernel, p: Packet, kind: number): number {
   p.hook = HOOK_POSTROUTING;
   let v = h.table(TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
-  v = translate(h, p, SOURCE); // 100
+  v = translate(h, p, MANIP_SRC); // 100
   if (v !== VERDICT_ACCEPT) return v;
   v = confirm(h, p); // last
   if (v !== VERDICT_ACCEPT) return v;
@@ -137,25 +140,24 @@ function hasOptions(p: Packet): boolean {
   return p.family === AF_INET && (p.view.getUint8(p.l3Off) & 15) > 5;
 }
 
-function track(h: Host, p: Packet): number {
+function track(h: HostKernel, p: Packet): number {
   return h.tracker.track(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
 }
 
-function confirm(h: Host, p: Packet): number {
+function confirm(h: HostKernel, p: Packet): number {
   return h.tracker.confirm(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
 }
 
-/** Which half of NAT: the bit of R_STATUS that says that it was settled for a connection. */
-const SOURCE = 1 << 7;
-const DESTINATION = 1 << 8;
-
-/** The nat table sees only the packet that begins a connection, once for each half (nf_nat_core.c, nf_nat_inet_fn). */
-function translate(h: Host, p: Packet, half: number): number {
-  if (p.connection < 0 || p.state !== CT_NEW || !h.hasNat(p.family)) return VERDICT_ACCEPT;
-  const words = h.tracker.table.words;
-  const at = ((p.connection >> 1) << RECORD_SHIFT) + R_STATUS;
-  if ((words[at]! & half) !== 0) return VERDICT_ACCEPT;
-  const v = h.table(TABLE_NAT, p);
-  if (v === VERDICT_ACCEPT) words[at] = words[at]! | half;
-  return v;
+/**
+ * nf_nat_inet_fn: the nat table sees only the packet that begins a connection, once for each half; what it decided holds for
+ * all packets of the connection.
+ */
+function translate(h: Host, p: Packet, manip: number): number {
+  if (p.connection < 0 || !h.hasNat(p.family)) return VERDICT_ACCEPT;
+  if (h.nat.isOpen(p, manip)) {
+    const v = h.table(TABLE_NAT, p);
+    if (v !== VERDICT_ACCEPT) return v;
+    if (h.nat.settle(p, manip) !== NF_ACCEPT) return h.refuse(p, HOST_NAT_FAILED);
+  }
+  return h.nat.translate(p, manip) === NF_ACCEPT ? VERDICT_ACCEPT : h.refuse(p, HOST_NAT_FAILED);
 }

@@ -36,6 +36,12 @@ export const HOST_BAD_OPTIONS = 114;
 /** A source route (accept_source_route is off). */
 export const HOST_SOURCE_ROUTE = 115;
 
+/**
+ * NAT cannot translate it: a header is too short, an ICMP redirect about a translated connection, a masqueraded connection that
+ * would leave on another interface.
+ */
+export const HOST_NAT_FAILED = 116;
+
 /** Texts by code - HOST_MARTIAN_SOURCE; %0 and %1 stand for `Packet.reasonArgs`. */
 export const HOST_REASON_TEXTS: readonly string[] = [
   'martian source address',
@@ -54,6 +60,7 @@ export const HOST_REASON_TEXTS: readonly string[] = [
   'next hop is not in the neighbour table',
   'IPv4 options are malformed at offset %0',
   'IPv4 source route',
+  'address translation is not possible',
 ];
 
 /** Stable short names by code - HOST_MARTIAN_SOURCE, for counting. */
@@ -74,4 +81,5 @@ export const HOST_REASON_NAMES: readonly string[] = [
   'no-neighbour',
   'bad-options',
   'source-route',
+  'nat-failed',
 ];

@@ -1,0 +1,406 @@
+/**
+ * The inside of a simulated host: everything that the packet's way (path.ts) calls on. What the rules may ask (RuleContext), what
+ * the tracker tells (TrackerListener), the packets that the host makes itself, and how packets leave.
+ */
+import {
+  DEFRAG_COMPLETE,
+  DEFRAG_CONNTRACK_IN,
+  DEFRAG_CONNTRACK_OUT,
+  DEFRAG_DEFAULTS,
+  DEFRAG_PASS,
+  DEFRAG_QUEUED,
+  type DefragLimits,
+  Defragmenter,
+} from '../conntrack/defrag.js';
+import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
+import type { TrackerListener } from '../conntrack/lifecycle.js';
+import { kernelReason } from '../conntrack/reasons.js';
+import { Settings } from '../conntrack/sysctl.js';
+import { Tracker } from '../conntrack/tracker.js';
+import {
+  type CtTemplate,
+  type HostInterface,
+  type LogRequest,
+  type RuleContext,
+  VERDICT_ACCEPT,
+  VERDICT_DROP,
+} from '../rules/context.js';
+import { RuleEngine, TABLE_NAT } from '../rules/evaluate.js';
+import type { EngineHost } from '../rules/load.js';
+import { type Family, TABLE_NAMES } from '../rules/model.js';
+import { TRACE_WORDS } from '../rules/program.js';
+import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
+import { transportChecksumOk } from '../wire/checksum.js';
+import {
+  AF_INET,
+  AF_INET6,
+  CT_RELATED,
+  HAS_FRAGMENT,
+  HAS_LOCAL_ORIGIN,
+  HOOK_PREROUTING,
+  PARSE_OK,
+  Packet,
+  T_DST,
+} from '../wire/packet.js';
+import { parseNetwork, reparseNetwork } from '../wire/parse.js';
+import {
+  Answers,
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_PARAMETERPROB,
+  ICMP_TIME_EXCEEDED,
+  ICMPV6_PKT_TOOBIG,
+  ICMPV6_TIME_EXCEED,
+} from './answers.js';
+import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
+import { mayForward } from './forward.js';
+import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
+import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
+import { LoopbackQueue } from './loopback.js';
+import { EMIT_DELIVERED, make } from './path.js';
+import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
+import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
+import { type EmitSink, HostResult } from './results.js';
+import { type Routing, WAY_INPUT } from './routing.js';
+
+/** What a host is made from besides its configuration. */
+export interface HostOptions {
+  /** Of everything that the host draws at random, and of its hash. */
+  seed?: number;
+  /** Events that wait to be drained at most; more are lost and counted. */
+  eventRing?: number;
+}
+
+/** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
+const ANSWER_DEPTH = 4;
+/** Packets on lo that have been sent and not arrived yet. */
+const LOOPBACK_QUEUE = 64;
+/** Code of ICMP and ICMPv6 time exceeded: in reassembly. */
+const REASSEMBLY_TIME = 1;
+/** Expired connections ended a packet at most, so that a pause in a capture does not stall. */
+const EXPIRE_BUDGET = 1 << 30;
+/** lo is always the first interface. */
+export const LO_INDEX = 1;
+/** result.rule: table number above, record below. */
+export const RULE_SHIFT = 24;
+
+/** The inside of one host; see the head of this file. */
+export class HostKernel implements EngineHost, RuleContext, TrackerListener, FragmentSink {
+  readonly network: HostNetwork;
+  readonly routing: Routing;
+  readonly interfaces: readonly (HostInterface | null)[];
+  readonly tracker: Tracker;
+  readonly engine: RuleEngine;
+  readonly result = new HostResult();
+
+  /* EngineHost */
+  readonly context: RuleContext = this;
+  readonly shared = new Map<string, unknown>();
+  readonly templates: (CtTemplate | null)[];
+
+  /* RuleContext */
+  nowMs = 0;
+  hook = 0;
+  hotdrop = false;
+
+  onEmit: EmitSink | null = null;
+  /** One kernel-log line, without time stamp and line end. */
+  onLog: ((line: string) => void) | null = null;
+
+  private readonly defragmenter: Defragmenter;
+  /** Options of the IPv4 packet that is on its way. */
+  readonly options: IpOptions;
+  private readonly refragmenter = new Refragmenter();
+  /** One for each level of answers inside answers. */
+  private readonly answers: Answers[] = [];
+  private readonly answerPackets: Packet[] = [];
+  protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
+  /** The packet that is on its way: the arrived one, or what its last fragment completed. */
+  protected current = new Packet();
+  /** Set while a packet that the host made is on its way. */
+  private answering = 0;
+  private randomState: number;
+
+  /** @throws HostConfigError with the place of what is wrong. */
+  constructor(config: HostConfig = {}, options: HostOptions = {}) {
+    const seed = options.seed ?? 1;
+    this.randomState = seed | 0;
+    this.network = compileHost(config);
+    this.routing = this.network.routing;
+    this.options = new IpOptions(this.routing);
+    this.defragmenter = new Defragmenter(fragmentLimits(this.network.sysctl));
+    this.interfaces = this.network.interfaces;
+    const settings = new Settings();
+    for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
+    const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
+    this.tracker = new Tracker({ settings, seed, listener: this, ...ring });
+    this.templates = this.tracker.templates;
+    this.engine = new RuleEngine(this);
+    for (let i = 0; i < ANSWER_DEPTH; i++) {
+      this.answers.push(new Answers(this.routing, this.network.sysctl, this.options));
+      this.answerPackets.push(new Packet());
+    }
+  }
+  /** result.rule of the table walk that ended the packet's way; -1 = none did. */
+  protected decided = -1;
+
+  /** Index of an interface by name; 0 = none. */
+  interfaceIndex(name: string): number {
+    return this.network.interfaceIndex.get(name) ?? 0;
+  }
+
+  /** Lets the clock run to a time in ms since the epoch; connections that timed out end. The clock never goes back. */
+  advance(nowMs: number): void {
+    if (nowMs > this.nowMs) this.nowMs = nowMs;
+    this.tracker.advance(this.nowMs, EXPIRE_BUDGET);
+    if (this.nowMs >= this.defragmenter.dueMs) this.expireFragments();
+  }
+
+  /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
+  private expireFragments(): void {
+    const d = this.defragmenter;
+    while (d.expire(this.nowMs)) {
+      const p = d.packet;
+      if (p.family === AF_INET && this.routing.routeInput(p) === WAY_INPUT)
+        this.answerError(p, ICMP_TIME_EXCEEDED, REASSEMBLY_TIME, 0);
+      else if (p.family === AF_INET6) this.answerError(p, ICMPV6_TIME_EXCEED, REASSEMBLY_TIME, 0);
+    }
+  }
+
+  /* steps of the way (path.ts) */
+
+  /** Runs a table on the packet's hook. */
+  table(table: number, p: Packet): number {
+    const verdict = this.engine.run(table, p.hook, p, this);
+    if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
+    this.decided = this.ruleNumber();
+    return verdict;
+  }
+
+  /** Runs the filter table, and notes what it saw and decided. */
+  filter(table: number, p: Packet): number {
+    if (this.answering > 0) return this.engine.run(table, p.hook, p, this);
+    const r = this.result;
+    r.state = p.state;
+    r.hook = p.hook;
+    this.engine.forget();
+    const verdict = this.engine.run(table, p.hook, p, this);
+    r.rule = this.ruleNumber();
+    if (verdict !== VERDICT_ACCEPT) this.decided = r.rule;
+    return verdict;
+  }
+
+  private ruleNumber(): number {
+    return this.engine.decidedTable < 0 ? -1 : (this.engine.decidedTable << RULE_SHIFT) | this.engine.decidedRecord;
+  }
+
+  /** Reads and fills in the options of an arrived IPv4 packet; false: dropped, `p.reason` says why. */
+  takeOptions(p: Packet, local: boolean): boolean {
+    const result = this.options.receive(p, local, this.nowMs);
+    if (result === OPTIONS_OK) return true;
+    p.reason = result === OPTIONS_SOURCE_ROUTE ? HOST_SOURCE_ROUTE : HOST_BAD_OPTIONS;
+    p.reasonArgs[0] = result;
+    if (result !== OPTIONS_SOURCE_ROUTE) this.answerError(p, ICMP_PARAMETERPROB, 0, result);
+    return false;
+  }
+
+  hasNat(family: number): boolean {
+    return this.engine.program(family as Family, TABLE_NAT) !== null;
+  }
+
+  /** The packet to go on with: itself, or what it completes; null: it waits for other fragments. */
+  defragment(p: Packet, hook: number): Packet | null {
+    if ((p.has & HAS_FRAGMENT) === 0) return p;
+    p.hook = hook;
+    const d = this.defragmenter;
+    const user = hook === HOOK_PREROUTING ? DEFRAG_CONNTRACK_IN : DEFRAG_CONNTRACK_OUT;
+    const result = d.receive(p, user, this.nowMs);
+    if (result === DEFRAG_PASS) return p;
+    if (result !== DEFRAG_COMPLETE) {
+      p.reason = result === DEFRAG_QUEUED ? HOST_FRAGMENT_QUEUED : HOST_FRAGMENT_REFUSED;
+      return null;
+    }
+    const whole = d.packet;
+    whole.inInterface = p.inInterface;
+    whole.outInterface = p.outInterface;
+    whole.packetType = p.packetType;
+    whole.has |= p.has & HAS_LOCAL_ORIGIN;
+    this.tracker.prepare(whole);
+    this.current = whole;
+    return whole;
+  }
+
+  /** Dropped by the host itself, for a HOST_ reason. */
+  refuse(p: Packet, reason: number): number {
+    p.reason = reason;
+    return VERDICT_DROP;
+  }
+
+  /** Dropped by connection tracking; `p.reason` says why. */
+  fall(_p: Packet): number {
+    return VERDICT_DROP;
+  }
+
+  /** What ip_forward and ip6_forward do before the FORWARD hook; false: dropped, and answered where the kernel answers. */
+  mayForward(p: Packet): boolean {
+    return mayForward(this, p);
+  }
+
+  /** Length of the largest fragment of the packet that was put together last (IPCB frag_max_size). */
+  get largestFragment(): number {
+    return this.defragmenter.maxSize;
+  }
+
+  /** Interface on which the host sends a packet: by routing, else the one that the capture names. */
+  protected outInterface(p: Packet, dev: number): number {
+    this.routing.route(p.family, p.tuple, T_DST);
+    return this.routing.outInterface || dev;
+  }
+
+  /** A packet has passed every hook: it leaves, or is delivered. */
+  emit(p: Packet, kind: number): void {
+    if (p.outInterface === LO_INDEX && kind !== EMIT_DELIVERED) this.loopback.put(p, this.connectionId(p));
+    if (this.onEmit === null) return;
+    const hostMade = this.answering > 0;
+    if (kind === EMIT_DELIVERED) {
+      this.onEmit(p.bytes, p.l3Off, p.end, 0, kind, hostMade);
+      return;
+    }
+    this.emitting = p;
+    this.emittingKind = kind;
+    const mtu = this.interfaces[p.outInterface]?.mtu ?? 1500;
+    const cut = this.refragmenter.refragment(p, this.defragmenter, mtu, this);
+    if (cut === FRAGMENT_WHOLE) this.onEmit(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
+    else if (cut === FRAGMENT_TOO_BIG) this.answerTooBig(p, mtu);
+  }
+  private emitting: Packet | null = null;
+  private emittingKind = 0;
+
+  /** FragmentSink: a piece of the packet that is being emitted. */
+  fragment(bytes: Uint8Array, start: number, end: number): void {
+    this.onEmit?.(bytes, start, end, this.emitting!.outInterface, this.emittingKind, this.answering > 0);
+  }
+
+  private connectionId(p: Packet): number {
+    return p.connection < 0 ? 0 : this.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ID]!;
+  }
+
+  /* what the host makes by itself */
+
+  /** Answers a packet with an ICMP error; `info`: MTU or pointer, else 0. Nothing is sent where the kernel sends none. */
+  answerError(p: Packet, type: number, code: number, info: number): void {
+    const answers = this.nextAnswers();
+    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection);
+  }
+
+  private answerTooBig(p: Packet, mtu: number): void {
+    if (p.family === AF_INET) this.answerError(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
+    else this.answerError(p, ICMPV6_PKT_TOOBIG, 0, mtu);
+  }
+
+  reject(p: Packet, type: number): void {
+    const answers = this.nextAnswers();
+    if (answers === null) return;
+    if (type !== REJECT_TCP_RESET) {
+      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection);
+      return;
+    }
+    if (!answers.tcpReset(p)) return;
+    if (p.connection >= 0) this.tracker.setClosing(p.connection);
+    this.sendAnswer(answers, p.connection);
+  }
+
+  /** The buffer for the next answer; null: answers answer answers, too deep. */
+  private nextAnswers(): Answers | null {
+    return this.answers[this.answering] ?? null;
+  }
+
+  /**
+   * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to that packet's
+   * connection as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
+   */
+  private sendAnswer(answers: Answers, connection: number): void {
+    const a = this.answerPackets[this.answering]!;
+    if (parseNetwork(a, answers.bytes, answers.start, answers.end) !== PARSE_OK) return;
+    a.has |= HAS_LOCAL_ORIGIN;
+    a.inInterface = 0;
+    a.outInterface = this.outInterface(a, 0);
+    if (connection >= 0) {
+      a.connection = connection ^ 1;
+      a.state = CT_RELATED;
+    } else this.tracker.prepare(a);
+    this.answering++;
+    const verdict = make(this, a);
+    this.answering--;
+    if (verdict !== VERDICT_ACCEPT && connection < 0) this.tracker.dropped(a);
+  }
+
+  /* RuleContext */
+
+  random(): number {
+    // xorshift32 (Marsaglia 2003); the state is never 0
+    let x = this.randomState | 0 || 0x9e3779b9 | 0;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.randomState = x;
+    return x;
+  }
+
+  addressType(family: number, words: Int32Array, at: number, dev: number): number {
+    return this.routing.addressType(family, words, at, dev);
+  }
+
+  checksumOk(p: Packet): boolean {
+    return (p.has & HAS_LOCAL_ORIGIN) !== 0 || transportChecksumOk(p);
+  }
+
+  log(p: Packet, request: LogRequest): void {
+    if (this.onLog === null) return;
+    this.onLog(this.logLine(p, request.prefix, request.flags));
+  }
+
+  private logLine(p: Packet, prefix: string, flags: number): string {
+    return formatLog(p, prefix, flags, this.interfaceName(p.inInterface), this.interfaceName(p.outInterface));
+  }
+
+  /** Name of an interface index; '' = none. */
+  interfaceName(index: number): string {
+    return this.interfaces[index]?.name ?? '';
+  }
+
+  reparse(p: Packet): void {
+    reparseNetwork(p, p.end);
+  }
+
+  trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void {
+    if (this.onLog === null) return;
+    const name = this.engine.program(p.family as Family, table)!.chains[chain]!.name;
+    this.onLog(
+      this.logLine(p, tracePrefix(TABLE_NAMES[table]!, name, TRACE_WORDS[kind]!, ruleNumber), LOG_DEFAULT_FLAGS),
+    );
+  }
+
+  /* TrackerListener */
+
+  invalid(p: Packet, code: number): void {
+    if (this.onLog === null) return;
+    const text = kernelReason(p, code, p.reasonArgs);
+    if (text !== null) this.onLog(this.logLine(p, `${text} `, LOG_DEFAULT_FLAGS));
+  }
+
+  tableFull(): void {
+    this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
+  }
+}
+
+/** What sysctl says about reassembly, in the defragmenter's units. */
+function fragmentLimits(sysctl: Sysctls): DefragLimits {
+  return {
+    high4: sysctl.number('net.ipv4.ipfrag_high_thresh', DEFRAG_DEFAULTS.high4),
+    timeout4Ms: sysctl.number('net.ipv4.ipfrag_time', DEFRAG_DEFAULTS.timeout4Ms / 1000) * 1000,
+    maxDistance: sysctl.number('net.ipv4.ipfrag_max_dist', DEFRAG_DEFAULTS.maxDistance),
+    high6: sysctl.number('net.netfilter.nf_conntrack_frag6_high_thresh', DEFRAG_DEFAULTS.high6),
+    timeout6Ms: sysctl.number('net.netfilter.nf_conntrack_frag6_timeout', DEFRAG_DEFAULTS.timeout6Ms / 1000) * 1000,
+  };
+}
