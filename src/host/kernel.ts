@@ -17,6 +17,7 @@ import type { TrackerListener } from '../conntrack/lifecycle.js';
 import { kernelReason } from '../conntrack/reasons.js';
 import { Settings } from '../conntrack/sysctl.js';
 import { Tracker } from '../conntrack/tracker.js';
+import { Nat, type NatHost } from '../nat/nat.js';
 import {
   type CtTemplate,
   type HostInterface,
@@ -85,11 +86,12 @@ export const LO_INDEX = 1;
 export const RULE_SHIFT = 24;
 
 /** The inside of one host; see the head of this file. */
-export class HostKernel implements EngineHost, RuleContext, TrackerListener, FragmentSink {
+export class HostKernel implements EngineHost, RuleContext, TrackerListener, FragmentSink, NatHost {
   readonly network: HostNetwork;
   readonly routing: Routing;
   readonly interfaces: readonly (HostInterface | null)[];
   readonly tracker: Tracker;
+  readonly nat: Nat;
   readonly engine: RuleEngine;
   readonly result = new HostResult();
 
@@ -134,6 +136,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
     const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
     this.tracker = new Tracker({ settings, seed, listener: this, ...ring });
+    this.nat = new Nat(this.tracker, this);
     this.templates = this.tracker.templates;
     this.engine = new RuleEngine(this);
     for (let i = 0; i < ANSWER_DEPTH; i++) {
@@ -206,6 +209,16 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   hasNat(family: number): boolean {
     return this.engine.program(family as Family, TABLE_NAT) !== null;
+  }
+
+  /**
+   * Interface on which a packet of the host's own leaves after OUTPUT: found anew where translation makes its destination
+   * another than the connection's (ip_route_me_harder), else the one it has. -1: nothing leads there.
+   */
+  reroute(p: Packet): number {
+    if (p.connection < 0 || !this.hasNat(p.family) || !this.nat.isRedirected(p)) return p.outInterface;
+    this.routing.route(p.family, p.tuple, T_DST);
+    return this.routing.outInterface || -1;
   }
 
   /** The packet to go on with: itself, or what it completes; null: it waits for other fragments. */
@@ -333,6 +346,16 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     const verdict = make(this, a);
     this.answering--;
     if (verdict !== VERDICT_ACCEPT && connection < 0) this.tracker.dropped(a);
+  }
+
+  /* NatHost */
+
+  masqueradeAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
+    return this.routing.masqueradeAddress(family, dev, words, at, out);
+  }
+
+  redirectAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
+    return this.routing.redirectAddress(family, dev, words, at, out);
   }
 
   /* RuleContext */

@@ -29,6 +29,7 @@ import {
   type Packet,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
+import { HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
 import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 
 /** Neither dropped nor passed: kept until the other fragments come. */
@@ -152,7 +153,7 @@ function confirm(h: HostKernel, p: Packet): number {
  * nf_nat_inet_fn: the nat table sees only the packet that begins a connection, once for each half; what it decided holds for
  * all packets of the connection.
  */
-function translate(h: Host, p: Packet, manip: number): number {
+function translate(h: HostKernel, p: Packet, manip: number): number {
   if (p.connection < 0 || !h.hasNat(p.family)) return VERDICT_ACCEPT;
   if (h.nat.isOpen(p, manip)) {
     const v = h.table(TABLE_NAT, p);

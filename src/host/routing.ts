@@ -253,6 +253,45 @@ export class Routing {
     return true;
   }
 
+  /**
+   * Writes to `out` the address that MASQUERADE puts on what leaves on `dev` for `words[at..]`: of that interface, not the
+   * route's `src` (nf_nat_masquerade_ipv4; IPv6 as selectSource). False: there is none. Overwrites the result fields.
+   */
+  masqueradeAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
+    this.#lookUp(family, words, at);
+    // addresses of lo are of no use to anybody outside
+    const own = dev === LO_INDEX ? 0 : dev;
+    const from = family === AF_INET ? this.#source4(own) : selectSource6(this.addresses, dev, words, at);
+    return from >= 0 && this.#copyAddress(from, out);
+  }
+
+  /**
+   * Writes to `out` the address of `dev` that REDIRECT sends a packet for `words[at..]` to (nf_nat_redirect.c): IPv4 the first;
+   * IPv6 the newest, of link-local scope only if the destination is, too. False: it has none.
+   */
+  redirectAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
+    if (family === AF_INET) {
+      for (let i = 0; i < this.addresses.length; i++) {
+        const a = this.addresses[i]!;
+        if (a.family === AF_INET && a.dev === dev) return this.#copyAddress(i, out);
+      }
+      return false;
+    }
+    const linkLocal = isLinkLocal6(words[at]!);
+    for (let i = this.addresses.length - 1; i >= 0; i--) {
+      const a = this.addresses[i]!;
+      if (a.family !== family || a.dev !== dev || isLinkLocal6(a.words[0]!) !== linkLocal) continue;
+      return this.#copyAddress(i, out);
+    }
+    return false;
+  }
+
+  #copyAddress(index: number, out: Int32Array): boolean {
+    const own = this.addresses[index]!.words;
+    for (let i = 0; i < ADDRESS_WORDS; i++) out[i] = own[i]!;
+    return true;
+  }
+
   /** True where the address is one of the host's (any interface). */
   isOwn(family: number, words: Int32Array, at: number): boolean {
     const e = this.#local.find(family, words, at);
@@ -442,4 +481,9 @@ export class Routing {
     const anycast = a.words.map((word, i) => word & maskWord(a.length, i));
     this.#local.add(AF_INET6, anycast, 128, this.#addEntry(RTN_ANYCAST, a.dev, null, null));
   }
+}
+
+/** fe80::/10 */
+function isLinkLocal6(first: number): boolean {
+  return first >>> 22 === 0xfe80 >>> 6;
 }

@@ -2,6 +2,7 @@
  * What rules see of the host: at load (LoadContext) and at each packet (RuleContext).
  */
 import type { Tracker } from '../conntrack/tracker.js';
+import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
 import type { Family, Position } from './model.js';
 
@@ -86,6 +87,8 @@ export interface LoadContext {
 /** One a host, reused for each packet; what `match` and `target` functions may read and do. */
 export interface RuleContext {
   readonly tracker: Tracker;
+  /** What SNAT, DNAT and their kin set up mappings with. */
+  readonly nat: Nat;
   readonly interfaces: readonly (HostInterface | null)[];
   /** Milliseconds of the host's clock (since the epoch). */
   nowMs: number;

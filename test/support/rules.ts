@@ -26,6 +26,7 @@ export function testHost(...names: string[]): TestHost {
   const tracker = {} as RuleContext['tracker'];
   const context: RuleContext = {
     tracker,
+    nat: {} as RuleContext['nat'],
     interfaces,
     nowMs: 0,
     hook: 0,
