@@ -34,6 +34,7 @@ export interface Ip4Fields {
   destination?: string;
   options?: Bytes;
   fragment?: number;
+  ttl?: number;
   version?: number;
   headerWords?: number;
   totalLen?: number;
@@ -49,7 +50,7 @@ export function ip4(protocol: number, payload: Bytes, f: Ip4Fields = {}): Bytes 
     ...u16(f.totalLen ?? headerLen + payload.length),
     ...u16(0x1234),
     ...u16(f.fragment ?? 0),
-    64,
+    f.ttl ?? 64,
     protocol,
     0,
     0,
