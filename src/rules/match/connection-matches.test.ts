@@ -28,6 +28,8 @@ import {
   PACKET_BROADCAST,
   PACKET_LOOPBACK,
   type Packet,
+  T_DST,
+  T_SRC,
 } from '../../wire/packet.js';
 import { type LoadContext, RTN_LOCAL, RTN_UNICAST, type RuleContext } from '../context.js';
 import type { MatchFunction } from '../extension.js';
@@ -262,6 +264,15 @@ describe('hashlimit', () => {
     expect(match(from('1.0.0.3'), context)).toBe(true);
   });
 
+  test('ports wanted of a packet without next header: it is dropped; IPv4 knows no such thing', () => {
+    const match = (family: Family) =>
+      load('-m hashlimit --hashlimit-upto 1/min --hashlimit-mode dstport --hashlimit-name c', family);
+    const p = bytesPacket({ family: AF_INET6, protocol: 59, l4Off: -1 });
+    expect([match(AF_INET6)(p, context), context.hotdrop]).toEqual([false, true]);
+    context.hotdrop = false;
+    expect([match(2)(bytesPacket({ protocol: 59 }), context), context.hotdrop]).toEqual([true, false]);
+  });
+
   test('rules of one name share buckets, and the first one decides their size', () => {
     const one = load(
       '-m hashlimit --hashlimit-upto 1/min --hashlimit-burst 1 --hashlimit-mode srcip --hashlimit-name b',
@@ -337,5 +348,40 @@ describe('connlimit', () => {
     expect(step(first)).toBe(false);
     // nothing is left: the kernel takes 0 for lack of memory
     expect(context.hotdrop).toBe(true);
+  });
+
+  test('a dropped SYN counts again once its tuple has a connection, be it picked up in the middle', () => {
+    const match = load('-m connlimit --connlimit-above 1');
+    const step = (p: Packet) => {
+      context.nowMs += 10;
+      return match(p, context);
+    };
+    expect(step(track(syn(1), IPS_CONFIRMED, CT_NEW))).toBe(false);
+    const dropped = track(syn(2), 0, CT_NEW);
+    expect(step(dropped)).toBe(true);
+    table.free(dropped.connection >> 1);
+    track(syn(2), IPS_CONFIRMED | IPS_ASSURED);
+    expect(step(track(syn(3), 0, CT_NEW))).toBe(true);
+    const assured = track(syn(4), IPS_CONFIRMED | IPS_ASSURED);
+    expect(step(assured)).toBe(true);
+  });
+
+  test('an invalid packet is noted by its own tuple, even where that is the reply of a connection', () => {
+    const match = load('-m connlimit --connlimit-above 1 --connlimit-mask 0');
+    const confirmed = track(syn(1), IPS_CONFIRMED, CT_NEW);
+    expect(match(confirmed, context)).toBe(false);
+    const reply = bytesPacket({
+      src: confirmed.tuple[T_DST]!,
+      dst: confirmed.tuple[T_SRC]!,
+      ports: (80 << 16) | 1,
+      has: HAS_TCP,
+    });
+    context.nowMs += 10;
+    expect(match(reply, context)).toBe(true);
+    context.nowMs += 10;
+    // both are there now: neither is noted again
+    expect([match(reply, context), match(confirmed, context)]).toEqual([true, true]);
+    const two = load('-m connlimit --connlimit-above 2 --connlimit-mask 0');
+    expect([confirmed, reply, reply].map((p) => two(p, context))).toEqual([false, false, false]);
   });
 });

@@ -11,11 +11,13 @@
 import { ADDRESS_WORDS } from '../../wire/address.js';
 import {
   AF_INET,
+  AF_INET6,
   HAS_BROKEN_CHAIN,
   HAS_LATER_FRAGMENT,
   IPPROTO_AH,
   IPPROTO_DCCP,
   IPPROTO_ESP,
+  IPPROTO_NONE,
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
@@ -342,6 +344,8 @@ export class HashlimitTable {
     key[K_PORTS] = 0;
     if ((wanted & (HASH_SPT | HASH_DPT)) === 0) return true;
     if ((p.has & HAS_BROKEN_CHAIN) !== 0) return false;
+    // ipv6_skip_exthdr finds no transport header behind "no next header"
+    if (p.family === AF_INET6 && p.protocol === IPPROTO_NONE && (p.has & HAS_LATER_FRAGMENT) === 0) return false;
     const off = portsOffset(p);
     if (off < 0) return true;
     if (off + 4 > p.end) return false;
