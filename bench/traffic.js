@@ -10,8 +10,9 @@
 export const DATA_BYTES = 16;
 /** The server that all connections lead to: 192.0.2.10 or 2001:db8::10. */
 export const SERVER = 0xc000020a | 0;
-/** Packets of a whole life, in the order of LIFE. */
+/** Packets of a whole life, and of a short one with two questions and answers. */
 export const LIFE_PACKETS = 20;
+export const SHORT_LIFE_PACKETS = 10;
 
 const FIN = 1;
 const SYN = 2;
@@ -20,20 +21,26 @@ const ACK = 16;
 
 /**
  * A whole life, one row a packet: direction (0 = the client's), flags, whether it carries data.
- * Handshake, six questions and answers with an acknowledgement each second one, close begun by the client.
+ * Handshake, questions and answers, close begun by the client.
  */
-const LIFE = [
-  [0, SYN, 0],
-  [1, SYN | ACK, 0],
-  [0, ACK, 0],
-  ...[0, 1, 2, 3, 4, 5, 6].flatMap(() => [
+function life(questions) {
+  const exchange = [
     [0, PSH | ACK, 1],
     [1, PSH | ACK, 1],
-  ]),
-  [0, FIN | ACK, 0],
-  [1, FIN | ACK, 0],
-  [0, ACK, 0],
-];
+  ];
+  return [
+    [0, SYN, 0],
+    [1, SYN | ACK, 0],
+    [0, ACK, 0],
+    ...Array.from({ length: questions }, () => exchange).flat(),
+    [0, FIN | ACK, 0],
+    [1, FIN | ACK, 0],
+    [0, ACK, 0],
+  ];
+}
+
+const LIFE = life(7);
+const SHORT_LIFE = life(2);
 
 /** A small seeded generator (mulberry32): 32 random bits a call, as a number from 0 to 2^32 - 1. */
 export function seeded(seed) {
@@ -180,10 +187,11 @@ export function established(connections, list, packets, random, turns) {
 }
 
 /** Whole lives of connections from..to, group by group so that they overlap. */
-export function lives(connections, list, from, to, group = 64) {
+export function lives(connections, list, from, to, short = false, group = 64) {
+  const rows = short ? SHORT_LIFE : LIFE;
   for (let start = from; start < to; start += group) {
     const end = Math.min(to, start + group);
-    for (const [direction, flags, data] of LIFE)
+    for (const [direction, flags, data] of rows)
       for (let i = start; i < end; i++) connections.append(list, i, direction, flags, data * DATA_BYTES);
   }
 }
