@@ -216,6 +216,7 @@ export class Host extends HostKernel {
     } else r.connectionId = r.status = 0;
     if (verdict !== VERDICT_ACCEPT && verdict !== VERDICT_QUEUED) tracker.dropped(p);
     tracker.settle();
+    this.room.giveBack();
   }
 
   /* looking */

@@ -62,6 +62,7 @@ import { EMIT_DELIVERED, make } from './path.js';
 import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';
+import { PacketRoom } from './room.js';
 import { type Routing, WAY_INPUT } from './routing.js';
 
 /** What a host is made from besides its configuration. */
@@ -113,6 +114,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /** Options of the IPv4 packet that is on its way. */
   readonly options: IpOptions;
   private readonly refragmenter = new Refragmenter();
+  /** For the packet that is on its way; to be given back when it is done. */
+  protected readonly room = new PacketRoom();
   /** One for each level of answers inside answers. */
   private readonly answers: Answers[] = [];
   private readonly answerPackets: Packet[] = [];
@@ -394,6 +397,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   reparse(p: Packet): void {
     reparseNetwork(p, p.end);
+  }
+
+  makeRoom(p: Packet, by: number): boolean {
+    return this.room.make(p, by);
   }
 
   trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void {

@@ -111,6 +111,11 @@ export interface RuleContext {
    * IPv4 header checksum and transport checksum are updated incrementally by the target itself (wire/checksum).
    */
   reparse(p: Packet): void;
+  /**
+   * Makes sure that `by` bytes may be written behind `p.end`, which else belong to somebody else: the packet may move to another
+   * buffer, all its offsets with it. False: there is no room, and nothing changed.
+   */
+  makeRoom(p: Packet, by: number): boolean;
 }
 
 /** A rule that cannot be taken. Prints as `FILE:LINE:COLUMN: MESSAGE`. */

@@ -37,6 +37,7 @@ export function testHost(...names: string[]): TestHost {
     log: () => {},
     reject: () => {},
     reparse: () => {},
+    makeRoom: (p, by) => p.end + by <= p.bytes.length,
   };
   const traced: number[][] = [];
   return {

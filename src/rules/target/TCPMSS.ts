@@ -1,8 +1,7 @@
 /**
  * -j TCPMSS: lowers the maximum segment size that a SYN announces.
  *
- * Where the option is missing it is added, if no data follows the header: the packet grows by 4 bytes at its end. The host
- * guarantees room for at least 64 bytes behind `end` in the frame's buffer; what lies there (link-layer padding) is overwritten.
+ * Where the option is missing it is added, if no data follows the header: the packet grows by 4 bytes at its end.
  */
 import { IPV4_CHECKSUM_AT, replace16, replace32, TCP_CHECKSUM_AT } from '../../wire/checksum.js';
 import {
@@ -119,8 +118,8 @@ function lowerMss(p: Packet, c: RuleContext, from: number, mss: number): void {
     replace16(bytes, from + TCP_CHECKSUM_AT, before, mss);
     return;
   }
-  if (p.end > end || headerLen >= MAX_HEADER_LEN || p.end + MSS_LEN > bytes.length) return;
-  addMss(p, from, p.family === AF_INET ? Math.min(mss, DEFAULT_MSS4) : Math.min(mss, DEFAULT_MSS6));
+  if (p.end > end || headerLen >= MAX_HEADER_LEN || !c.makeRoom(p, MSS_LEN)) return;
+  addMss(p, p.l4Off, p.family === AF_INET ? Math.min(mss, DEFAULT_MSS4) : Math.min(mss, DEFAULT_MSS6));
   c.reparse(p);
 }
 
