@@ -48,7 +48,7 @@ function readOctets(text: string, out: Int32Array): boolean {
 }
 
 /** inet_aton(3): the last number fills all the octets that are left. */
-function readAton(text: string, out: Int32Array): boolean {
+export function readAton(text: string, out: Int32Array): boolean {
   const parts = text.split('.');
   if (parts.length > 4) return false;
   let word = 0;

@@ -47,13 +47,18 @@ import { udp } from './match/udp.js';
 import type { Family } from './model.js';
 import { CONNMARK } from './target/CONNMARK.js';
 import { CT } from './target/CT.js';
+import { DNAT } from './target/DNAT.js';
 import { DSCP } from './target/DSCP.js';
 import { ECN } from './target/ECN.js';
 import { HL } from './target/HL.js';
 import { LOG } from './target/LOG.js';
 import { MARK } from './target/MARK.js';
+import { MASQUERADE } from './target/MASQUERADE.js';
+import { NETMAP } from './target/NETMAP.js';
 import { NOTRACK } from './target/NOTRACK.js';
+import { REDIRECT } from './target/REDIRECT.js';
 import { REJECT } from './target/REJECT.js';
+import { SNAT } from './target/SNAT.js';
 import { TCPMSS } from './target/TCPMSS.js';
 import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.js';
 import { TOS } from './target/TOS.js';
@@ -110,13 +115,18 @@ export const MATCHES: readonly MatchExtension[] = [
 export const TARGETS: readonly TargetExtension[] = [
   CONNMARK,
   CT,
+  DNAT,
   DSCP,
   ECN,
   HL,
   LOG,
   MARK,
+  MASQUERADE,
+  NETMAP,
   NOTRACK,
+  REDIRECT,
   REJECT,
+  SNAT,
   TCPMSS,
   TCPOPTSTRIP,
   TOS,
