@@ -7,7 +7,7 @@
  *
  * Index: pairs (hash, ref + 1), linear probing, deletion by shifting back. The hash of a tuple does not depend on the
  * direction, so one entry finds both; only where the reply is not the plain inverse (NAT, zones by direction) does the reply
- * tuple have an entry of its own (F_SECOND_INDEX).
+ * tuple have an entry of its own (F_SECOND_INDEX). At most four fifths of the places are in use; it doubles beyond that.
  *
  * Timeouts: a record's deadline is checked on look-up; a wheel of one-second slots ends those that nobody looks up. A record
  * stays where it was linked while its deadline moves away; it is linked anew when the wheel reaches it too early, or when the
@@ -101,8 +101,10 @@ export class ConnTable {
   /** The largest `count` so far. */
   peak = 0;
 
-  private readonly index: Int32Array;
-  private readonly indexMask: number;
+  private index: Int32Array;
+  private indexMask: number;
+  /** Index entries in use: one or two a confirmed connection. */
+  private indexUsed = 0;
   private readonly keySource: number;
   private readonly keyPorts: number;
   private readonly wheel = new Int32Array(WHEEL_SLOTS);
@@ -122,7 +124,7 @@ export class ConnTable {
     this.capacity = capacity;
     this.words = new Int32Array(lineAligned(capacity * RECORD_WORDS * 4), LINE_OFFSET, capacity * RECORD_WORDS);
     this.high = new Int32Array(capacity * HIGH_WORDS);
-    const entries = powerOfTwo(capacity * 2.5);
+    const entries = powerOfTwo(capacity * 1.25);
     this.index = new Int32Array(entries * 2);
     this.indexMask = entries - 1;
     this.keySource = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) | 0;
@@ -317,12 +319,28 @@ export class ConnTable {
   }
 
   private insertEntry(hash: number, ref: number): void {
+    if (++this.indexUsed * 5 > (this.indexMask + 1) * 4) this.growIndex();
     const index = this.index;
     const mask = this.indexMask;
     let i = hash & mask;
     while (index[(i << 1) + 1] !== 0) i = (i + 1) & mask;
     index[i << 1] = hash;
     index[(i << 1) + 1] = ref + 1;
+  }
+
+  /** Twice the index: only where most connections need a second entry (NAT), and then once. */
+  private growIndex(): void {
+    const old = this.index;
+    this.index = new Int32Array(old.length * 2);
+    this.indexMask = this.indexMask * 2 + 1;
+    const mask = this.indexMask;
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at + 1] === 0) continue;
+      let i = old[at]! & mask;
+      while (this.index[(i << 1) + 1] !== 0) i = (i + 1) & mask;
+      this.index[i << 1] = old[at]!;
+      this.index[(i << 1) + 1] = old[at + 1]!;
+    }
   }
 
   private removeEntry(hash: number, ref: number): void {
@@ -339,6 +357,7 @@ export class ConnTable {
       hole = i;
     }
     index[(hole << 1) + 1] = 0;
+    this.indexUsed--;
   }
 
   /**
