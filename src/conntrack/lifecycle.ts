@@ -40,6 +40,8 @@ const MAX_ENDED = 32;
 /** NF_CT_EVICTION_RANGE: hash buckets that early drop looks at. */
 const EVICTION_BUCKETS = 8;
 const MS = 1000;
+/** How far the clock may go on before deadlines are looked at: a quarter of the 32 bits that they are compared in. */
+const STRIDE_MS = 2 ** 30;
 
 /** What -j CT attached to a packet: how a connection made from it begins. */
 export interface Template {
@@ -326,6 +328,7 @@ export class Lifecycle {
       this.nowMs = nowMs | 0;
     }
     if (nowMs > this.clockMs) {
+      if (nowMs - this.clockMs > STRIDE_MS) this.leap(nowMs);
       this.clockMs = nowMs;
       this.nowMs = nowMs | 0;
     }
@@ -340,6 +343,23 @@ export class Lifecycle {
       }
       ended += this.expire(first, budget - ended);
       if (ended >= budget) return ended;
+    }
+  }
+
+  /**
+   * Ends what times out on the way to a time so far ahead that 32 bits would take an overdue deadline for one to come. No
+   * timeout is longer than two strides.
+   */
+  private leap(nowMs: number): void {
+    const from = this.clockMs;
+    this.clockMs = nowMs;
+    for (let k = 1; k <= 2 && from + k * STRIDE_MS < nowMs; k++) {
+      this.nowMs = (from + k * STRIDE_MS) | 0;
+      for (let slot = this.table.nextInUse(0); slot >= 0; slot = this.table.nextInUse(slot + 1)) {
+        if (((this.table.words[(slot << RECORD_SHIFT) + R_DEADLINE]! - this.nowMs) | 0) > 0) continue;
+        this.kill(slot);
+        this.settle();
+      }
     }
   }
 

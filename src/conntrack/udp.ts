@@ -53,7 +53,8 @@ export function udpPacket(t: Tracker, p: Packet, slot: number, direction: number
     t.refresh(slot, direction, p.l3Len, timeouts[TIMEOUT_UNREPLIED]!);
     return TRACK_ACCEPT;
   }
-  const stream = ((t.nowMs - w[base + R_STREAM_AT]!) | 0) > 0;
+  // what is assured is one for good: the difference wraps after 25 days, a time that tunnels reach
+  const stream = (status & IPS_ASSURED) !== 0 || ((t.nowMs - w[base + R_STREAM_AT]!) | 0) > 0;
   t.refresh(slot, direction, p.l3Len, timeouts[stream ? TIMEOUT_REPLIED : TIMEOUT_UNREPLIED]!);
   // an entry that clashed must end soon: it is never assured
   if (stream && (status & IPS_NAT_CLASH) === 0) t.setAssured(slot);
