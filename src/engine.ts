@@ -9,7 +9,7 @@
  *   host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_ETHERNET, host.interfaceIndex('eth0'));
  *   if (host.result.verdict === VERDICT_DROP) console.log(host.reasonText());
  */
-export { reasonName, reasonText } from './conntrack/reasons.js';
+
 export { Settings } from './conntrack/sysctl.js';
 export { formatEventLine } from './flow/event.js';
 export { formatFlowLine } from './flow/line.js';
@@ -18,6 +18,7 @@ export { type HostConfig, HostConfigError } from './host/config.js';
 export { Host } from './host/host.js';
 export type { HostOptions } from './host/kernel.js';
 export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
+export { reasonName, reasonText } from './host/reason-texts.js';
 export {
   type EmitSink,
   FRAME_ARRIVES,

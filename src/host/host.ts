@@ -13,7 +13,6 @@
  */
 import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
-import { reasonName, reasonText } from '../conntrack/reasons.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import type { Decision } from '../rules/evaluate.js';
@@ -26,6 +25,7 @@ import { PARSE_IP_CHECKSUM } from '../wire/parse-reasons.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { HostKernel, LO_INDEX, RULE_SHIFT } from './kernel.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
+import { reasonName, reasonText } from './reason-texts.js';
 import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
 

@@ -14,7 +14,6 @@ import {
 } from '../conntrack/defrag.js';
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
 import type { TrackerListener } from '../conntrack/lifecycle.js';
-import { kernelReason } from '../conntrack/reasons.js';
 import { Settings } from '../conntrack/sysctl.js';
 import { Tracker } from '../conntrack/tracker.js';
 import { Nat, type NatHost } from '../nat/nat.js';
@@ -59,6 +58,7 @@ import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
+import { kernelReason } from './reason-texts.js';
 import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';

@@ -5,7 +5,7 @@ import { lineOf, type SourceFile } from './source.js';
 /** Room -> rooms that it may import besides itself; '*' = any. */
 export const ROOMS: Record<string, readonly string[] | '*'> = {
   wire: [],
-  flow: [],
+  flow: ['wire'],
   capture: [],
   conntrack: ['wire'],
   nat: ['wire', 'conntrack'],
