@@ -38,7 +38,7 @@ class Bench {
   /** Seconds that the only connection has left. */
   get left(): number {
     const slot = this.tracker.table.nextInUse(0);
-    return (this.tracker.table.words[(slot << RECORD_SHIFT) + R_DEADLINE]! - this.tracker.nowMs) / 1000;
+    return ((this.tracker.table.words[(slot << RECORD_SHIFT) + R_DEADLINE]! - this.tracker.nowMs) | 0) / 1000;
   }
 
   get status(): number {
