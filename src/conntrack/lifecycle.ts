@@ -187,7 +187,7 @@ export class Lifecycle {
     w[base + R_STATUS] = w[base + R_STATUS]! | IPS_CONFIRMED;
     this.table.insert(slot);
     w[base + R_DEADLINE] = (this.nowMs + timeoutMs) | 0;
-    this.table.link(slot, timeoutMs);
+    this.table.wheel.link(slot, timeoutMs);
     if ((w[base + R_STATUS]! & F_TIMESTAMP) !== 0) this.table.stamps[slot * 2] = this.clockMs;
   }
 
@@ -217,7 +217,7 @@ export class Lifecycle {
     const base = slot << RECORD_SHIFT;
     const status = w[base + R_STATUS]!;
     if ((status & IPS_FIXED_TIMEOUT) === 0) {
-      if ((status & IPS_CONFIRMED) !== 0) this.table.setDeadline(slot, this.nowMs, timeoutMs);
+      if ((status & IPS_CONFIRMED) !== 0) this.table.wheel.setDeadline(slot, this.nowMs, timeoutMs);
       else w[base + R_DEADLINE] = timeoutMs;
     }
     if ((status & F_COUNTERS) !== 0) this.account(slot, direction, bytes);
@@ -242,7 +242,7 @@ export class Lifecycle {
     w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | TCP_CONNTRACK_CLOSE;
     const status = w[base + R_STATUS]!;
     if (closed || (status & (IPS_FIXED_TIMEOUT | IPS_CONFIRMED)) !== IPS_CONFIRMED) return;
-    this.table.setDeadline(slot, this.nowMs, this.timeoutsOf(slot, this.settings.tcp)[TCP_CONNTRACK_CLOSE]!);
+    this.table.wheel.setDeadline(slot, this.nowMs, this.timeoutsOf(slot, this.settings.tcp)[TCP_CONNTRACK_CLOSE]!);
     this.note(slot, IPCT_PROTOINFO);
   }
 
@@ -294,7 +294,7 @@ export class Lifecycle {
       this.end(slot);
       return;
     }
-    this.table.unlink(slot);
+    this.table.wheel.unlink(slot);
     this.takeOut(slot);
   }
 
@@ -323,7 +323,7 @@ export class Lifecycle {
   advance(nowMs: number, budget: number): number {
     if (!this.started) {
       this.started = true;
-      this.table.startClock(Math.floor(nowMs / MS));
+      this.table.wheel.startClock(Math.floor(nowMs / MS));
       this.clockMs = nowMs;
       this.nowMs = nowMs | 0;
     }
@@ -336,7 +336,7 @@ export class Lifecycle {
     const second = Math.floor(this.clockMs / MS);
     let ended = 0;
     for (;;) {
-      const first = this.table.turn(second);
+      const first = this.table.wheel.turn(second);
       if (first < 0) {
         this.nextTurnMs = (second + 1) * MS;
         return ended;
@@ -371,8 +371,8 @@ export class Lifecycle {
       const base = slot << RECORD_SHIFT;
       const next = w[base + R_NEXT]! - 1;
       const left = (w[base + R_DEADLINE]! - this.nowMs) | 0;
-      if (left > 0) this.table.link(slot, left);
-      else if (ended === budget) this.table.link(slot, 0);
+      if (left > 0) this.table.wheel.link(slot, left);
+      else if (ended === budget) this.table.wheel.link(slot, 0);
       else {
         this.takeOut(slot);
         this.settle();

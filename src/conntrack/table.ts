@@ -9,9 +9,7 @@
  * direction, so one entry finds both; only where the reply is not the plain inverse (NAT, zones by direction) does the reply
  * tuple have an entry of its own (F_SECOND_INDEX). At most four fifths of the places are in use; it doubles beyond that.
  *
- * Timeouts: a record's deadline is checked on look-up; a wheel of one-second slots ends those that nobody looks up. A record
- * stays where it was linked while its deadline moves away; it is linked anew when the wheel reaches it too early, or when the
- * deadline comes before its place on the wheel.
+ * Timeouts: a record's deadline is checked on look-up; a wheel (wheel.ts) ends those that nobody looks up.
  *
  * Invariants: count = slots reserved or confirmed; a confirmed record is on exactly one wheel list and in the index once or
  * twice; a free slot has R_ID 0. Space for `capacity` records is reserved at construction and not touched until used.
@@ -28,22 +26,17 @@ import {
   R_ORIG_DST,
   R_ORIG_PORTS,
   R_ORIG_SRC,
-  R_PREV,
   R_PROTO,
   R_REPLY_DST,
   R_REPLY_PORTS,
   R_REPLY_SRC,
-  R_STATE,
   R_STATUS,
   R_ZONES,
   RECORD_SHIFT,
   RECORD_WORDS,
-  STATE_WITHOUT_WHEEL,
-  WHEEL_SHIFT,
 } from './layout.js';
+import { Wheel } from './wheel.js';
 
-const WHEEL_SLOTS = 4096;
-const WHEEL_MASK = WHEEL_SLOTS - 1;
 /** Words of IPv6 address beyond the first, of all four addresses. */
 const HIGH_WORDS = 12;
 
@@ -88,6 +81,8 @@ export class ConnTable {
   /** Records that fit. */
   readonly capacity: number;
   readonly words: Int32Array;
+  /** Ends what nobody looks up. */
+  readonly wheel: Wheel;
   /** IPv6: words 1-3 of the four addresses, 12 words a slot: original source, destination, reply source, destination. */
   readonly high: Int32Array;
   /** 4 doubles a slot: packets and bytes of the original, then of the reply direction. Empty until accounting was on once. */
@@ -107,9 +102,6 @@ export class ConnTable {
   private indexUsed = 0;
   private readonly keySource: number;
   private readonly keyPorts: number;
-  private readonly wheel = new Int32Array(WHEEL_SLOTS);
-  /** Second (of the table's clock) that the wheel has been turned to. */
-  private wheelSecond = 0;
   private freeSlot = -1;
   private freshSlot = 0;
   private serial = 0;
@@ -123,6 +115,7 @@ export class ConnTable {
   constructor(capacity: number, seed: number) {
     this.capacity = capacity;
     this.words = new Int32Array(lineAligned(capacity * RECORD_WORDS * 4), LINE_OFFSET, capacity * RECORD_WORDS);
+    this.wheel = new Wheel(this.words);
     this.high = new Int32Array(capacity * HIGH_WORDS);
     const entries = powerOfTwo(capacity * 1.25);
     this.index = new Int32Array(entries * 2);
@@ -428,74 +421,6 @@ export class ConnTable {
   /** Index places that correspond to one of `buckets` hash buckets, at least 1. */
   placesPerBucket(buckets: number): number {
     return Math.max(1, Math.round((this.indexMask + 1) / Math.max(1, buckets)));
-  }
-
-  /** Links a record into the wheel for `timeoutMs` from now; the record is on no list. */
-  link(slot: number, timeoutMs: number): void {
-    const w = this.words;
-    const base = slot << RECORD_SHIFT;
-    // whole seconds up, and one more because a part of the current second is over; timeouts beyond the wheel come round again
-    const seconds = Math.min(((timeoutMs / 1000) | 0) + 1, WHEEL_MASK);
-    const position = (this.wheelSecond + seconds) & WHEEL_MASK;
-    const next = this.wheel[position]!;
-    w[base + R_NEXT] = next;
-    w[base + R_PREV] = 0;
-    if (next !== 0) w[((next - 1) << RECORD_SHIFT) + R_PREV] = slot + 1;
-    this.wheel[position] = slot + 1;
-    w[base + R_STATE] = (w[base + R_STATE]! & STATE_WITHOUT_WHEEL) | (position << WHEEL_SHIFT);
-  }
-
-  /** Takes a record off its wheel list. */
-  unlink(slot: number): void {
-    const w = this.words;
-    const base = slot << RECORD_SHIFT;
-    const next = w[base + R_NEXT]!;
-    const previous = w[base + R_PREV]!;
-    if (previous !== 0) w[((previous - 1) << RECORD_SHIFT) + R_NEXT] = next;
-    else this.wheel[w[base + R_STATE]! >>> WHEEL_SHIFT] = next;
-    if (next !== 0) w[((next - 1) << RECORD_SHIFT) + R_PREV] = previous;
-  }
-
-  /** Sets the deadline of a confirmed record and links it anew if its place on the wheel would come too late. */
-  setDeadline(slot: number, nowMs: number, timeoutMs: number): void {
-    const w = this.words;
-    const base = slot << RECORD_SHIFT;
-    w[base + R_DEADLINE] = (nowMs + timeoutMs) | 0;
-    const firesIn = ((w[base + R_STATE]! >>> WHEEL_SHIFT) - this.wheelSecond) & WHEEL_MASK;
-    if (((timeoutMs / 1000) | 0) + 1 < firesIn) {
-      this.unlink(slot);
-      this.link(slot, timeoutMs);
-    }
-  }
-
-  /**
-   * Turns the wheel one second on if `second` has not been reached yet, and returns the first slot of the list that came up
-   * (+ 1, taken off the wheel as a whole, chained by R_NEXT); 0 = empty; -1 = nothing to turn.
-   */
-  turn(second: number): number {
-    if (this.wheelSecond >= second) return -1;
-    // after a gap longer than the wheel once around is enough
-    if (second - this.wheelSecond > WHEEL_SLOTS) this.wheelSecond = second - WHEEL_SLOTS;
-    this.wheelSecond++;
-    const position = this.wheelSecond & WHEEL_MASK;
-    const first = this.wheel[position]!;
-    this.wheel[position] = 0;
-    return first;
-  }
-
-  /** Puts the rest of a list that `turn` took off back on the wheel, to come up with the next second. */
-  putBack(first: number): void {
-    const w = this.words;
-    for (let slot = first - 1; slot >= 0; ) {
-      const next = w[(slot << RECORD_SHIFT) + R_NEXT]! - 1;
-      this.link(slot, 0);
-      slot = next;
-    }
-  }
-
-  /** Sets the wheel's clock; only while the table is empty. */
-  startClock(second: number): void {
-    this.wheelSecond = second;
   }
 
   /** The cold record of a slot, made if it has none. */

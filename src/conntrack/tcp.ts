@@ -370,10 +370,11 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
     next = RESET_KEEP;
   }
   if (
-    (((status & IPS_SEEN_REPLY) !== 0 && lastIndex === SYN) || ((status & IPS_ASSURED) === 0 && lastIndex === ACK)) &&
+    (((status & IPS_SEEN_REPLY) !== 0 && lastIndex === SYN && last >>> 31 !== direction) ||
+      ((status & IPS_ASSURED) === 0 && lastIndex === ACK)) &&
     p.ack === w[base + R_LAST_END]
   )
-    // answers a SYN or ACK that was let through: it may acknowledge what this table never took
+    // answers the other side's SYN, or an ACK, that was let through: it may acknowledge what this table never took
     return next | RESET_IN_WINDOW;
   if (oldState === SS && lastIndex === ACK && last >>> 31 === 1 && p.seq === w[base + R_LAST_ACK])
     return RESET_IN_WINDOW;
@@ -398,7 +399,7 @@ function outOfWindow(t: Tracker, p: Packet, slot: number, direction: number, ind
   const timeout = t.timeoutsOf(slot, t.settings.tcp)[TCP_TIMEOUT_UNACK]!;
   if (leftMs <= timeout) return;
   t.remark(p, REASON_TCP_TIMEOUT_LOWERED, index, direction, lastIndex, timeout / 4);
-  t.table.setDeadline(slot, t.nowMs, timeout);
+  t.table.wheel.setDeadline(slot, t.nowMs, timeout);
 }
 
 /** An in-window segment: the new state, its timeout, and what follows from them. */
