@@ -118,7 +118,7 @@ function record(s: Source, showState: boolean): FlowRecord {
   r.id = w[s.base + R_ID]! >>> 0;
   if (showState && (protocol === IPPROTO_TCP || protocol === IPPROTO_SCTP)) r.state = w[s.base + R_STATE]! & STATE_MASK;
   if (protocol === IPPROTO_GRE)
-    r.greTimeouts = { timeout: w[s.base + R_WINDOW]! / 1000, stream: w[s.base + R_WINDOW + 1]! / 1000 };
+    r.greTimeouts = { timeout: seconds(w[s.base + R_WINDOW]!), stream: seconds(w[s.base + R_WINDOW + 1]!) };
   if ((status & F_COUNTERS) !== 0) {
     const c = s.counters;
     const at = s.countersBase;
@@ -129,6 +129,11 @@ function record(s: Source, showState: boolean): FlowRecord {
   }
   if ((status & F_TIMESTAMP) !== 0) r.startNs = BigInt(Math.round(s.stamps[s.stampsBase]! * 1000)) * 1000n;
   return r;
+}
+
+/** Whole seconds, as every timeout is shown. */
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
 }
 
 /** The record of a slot as a listing shows it; null where the slot holds no confirmed, living connection. */
