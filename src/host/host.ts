@@ -13,6 +13,7 @@
  */
 import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
+import type { Statistics } from '../conntrack/statistics.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import type { Decision } from '../rules/evaluate.js';
@@ -39,22 +40,33 @@ export class Host extends HostKernel {
 
   /**
    * Checks and compiles a ruleset of one family, then puts it in the place of the former one. Connections, and what rules share
-   * by name, stay.
-   * @throws RuleError; the former rules stay then.
+   * by name (`recent` lists), stay. The host keeps the object: `exportCounters` writes into it.
+   * @throws RuleError with file, line and column; the former rules stay then.
    */
   load(ruleset: Ruleset, options: LoadOptions = {}): void {
     this.engine.load(ruleset, options);
     if (ruleset.tables.has('nat')) this.nat.enable();
   }
 
-  /** Somebody listens to events: connections made from now on have them. */
+  /**
+   * Somebody listens to events: connections made from now on have them, for `nextEvent`. Without a call of this the host keeps
+   * none, as the kernel does while no program listens (`nf_conntrack_events=2`).
+   */
   listen(): void {
     this.tracker.listen();
   }
 
   /* packets */
 
-  /** A frame that arrives on an interface. Returns the verdict; `result` says more. */
+  /**
+   * A frame that arrives on an interface.
+   * @param bytes The frame is `bytes[start, end)`. Borrowed for the call, and rewritten in place where rules mangle packets; a
+   *   packet that grows moves elsewhere, no byte outside of the frame is written.
+   * @param wireLen Bytes that the frame had on the wire; more than `end - start` where the capture cut it.
+   * @param linkType LINKTYPE_ constant.
+   * @param inInterface Of `interfaceIndex`.
+   * @returns VERDICT_ constant; `result` says more. Never throws, whatever the bytes are.
+   */
   receive(
     bytes: Uint8Array,
     start: number,
@@ -66,7 +78,12 @@ export class Host extends HostKernel {
     return this.one(bytes, start, end, wireLen, linkType, FRAME_ARRIVES, inInterface);
   }
 
-  /** A frame that the host itself makes; the link-layer header does not matter. */
+  /**
+   * A frame that the host itself makes; its link-layer header is passed over, its checksums are taken as right.
+   * @param bytes As in `receive`.
+   * @param outInterface Where it leaves if no route leads to its destination; 0 = nowhere in particular.
+   * @returns VERDICT_ constant; `result` says more. Never throws, whatever the bytes are.
+   */
   send(bytes: Uint8Array, start: number, end: number, wireLen: number, linkType: number, outInterface = 0): number {
     return this.one(bytes, start, end, wireLen, linkType, FRAME_MADE, outInterface);
   }
@@ -90,7 +107,8 @@ export class Host extends HostKernel {
   /**
    * Runs rows [from, to) of a batch in order, each at its own time, and fills the same rows of `results`. `direction`, `dev` (the
    * interface where it arrives, or where the host sends it) and `linkType` are indexed like the batch. Parses, hashes and touches
-   * the table for many packets ahead, because waiting for memory is what costs (docs/decisions).
+   * the table for many packets ahead, because waiting for memory is what costs (docs/decisions). `advance` is called for each row.
+   * @param direction FRAME_ARRIVES or FRAME_MADE.
    */
   run(
     frames: Frames,
@@ -138,7 +156,10 @@ export class Host extends HostKernel {
   }
   private readonly touched = new Int32Array(BATCH);
   private readonly parsed = new Int32Array(BATCH);
-  /** Keeps the touches from being optimised away. */
+  /**
+   * Keeps the touches from being optimised away.
+   * @internal
+   */
   touchSum = 0;
 
   private store(results: Results, i: number): void {
@@ -221,17 +242,32 @@ export class Host extends HostKernel {
 
   /* looking */
 
-  /** What a number in result.rule means, in words; null for -1. */
+  /** Counters of connection tracking since the host was made, as /proc/net/stat/nf_conntrack has them; live, not a copy. */
+  get statistics(): Statistics {
+    return this.tracker.statistics;
+  }
+
+  /** Events that were lost because nobody drained them in time. */
+  get lostEvents(): number {
+    return this.tracker.events.lost;
+  }
+
+  /** Writes the packet and byte counters of all rules and policies into the ruleset that was loaded (for `printRuleset`). */
+  exportCounters(ruleset: Ruleset): void {
+    this.engine.exportCounters(ruleset);
+  }
+
+  /** What a number in `result.rule` or `Results.rule` means, in words; null for -1. */
   decision(rule: number): Decision | null {
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
   }
 
-  /** A short name of a reason code, the same for every packet that has it; '' for 0. */
+  /** A short name of a reason code (`tcp-window`), the same for every packet that has it, for counting; '' for 0. */
   reasonName(code: number): string {
     return code >= HOST_MARTIAN_SOURCE ? HOST_REASON_NAMES[code - HOST_MARTIAN_SOURCE]! : reasonName(code);
   }
 
-  /** The last packet's reason as a sentence with its numbers; '' = none. */
+  /** Why the last packet was INVALID, or was dropped outside of the rules: a sentence with its numbers; '' = it was not. */
   reasonText(): string {
     const p = this.current;
     const code = this.result.reason;
@@ -239,7 +275,7 @@ export class Host extends HostKernel {
     return HOST_REASON_TEXTS[code - HOST_MARTIAN_SOURCE]!.replace(/%(\d)/g, (_, n) => String(p.reasonArgs[Number(n)]));
   }
 
-  /** Takes the oldest event that has not been drained yet; null: none. */
+  /** Takes the oldest event that has not been taken yet; null: there is none. `listen` first. */
   nextEvent(): FlowEvent | null {
     return this.tracker.events.shift(this.event) ? eventOf(this.event) : null;
   }

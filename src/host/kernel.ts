@@ -88,30 +88,47 @@ export const RULE_SHIFT = 24;
 
 /** The inside of one host; see the head of this file. */
 export class HostKernel implements EngineHost, RuleContext, TrackerListener, FragmentSink, NatHost {
+  /** @internal */
   readonly network: HostNetwork;
+  /** @internal */
   readonly routing: Routing;
+  /** @internal */
   readonly interfaces: readonly (HostInterface | null)[];
+  /** @internal */
   readonly tracker: Tracker;
+  /** @internal */
   readonly nat: Nat;
+  /** @internal */
   readonly engine: RuleEngine;
+  /** What became of the last packet; the same object each time, valid until the next packet. */
   readonly result = new HostResult();
 
   /* EngineHost */
+  /** @internal */
   readonly context: RuleContext = this;
+  /** @internal */
   readonly shared = new Map<string, unknown>();
+  /** @internal */
   readonly templates: (CtTemplate | null)[];
 
   /* RuleContext */
+  /** The host's clock in ms since the epoch, to be read; `advance` sets it. */
   nowMs = 0;
+  /** @internal */
   hook = 0;
+  /** @internal */
   hotdrop = false;
 
+  /** Takes each packet that leaves or is delivered, in order; null: nobody does. */
   onEmit: EmitSink | null = null;
-  /** One kernel-log line, without time stamp and line end. */
+  /** Takes each line of the kernel log (LOG, TRACE, connection tracking), without time stamp and line end; null: nobody does. */
   onLog: ((line: string) => void) | null = null;
 
   private readonly defragmenter: Defragmenter;
-  /** Options of the IPv4 packet that is on its way. */
+  /**
+   * Options of the IPv4 packet that is on its way.
+   * @internal
+   */
   readonly options: IpOptions;
   private readonly refragmenter = new Refragmenter();
   /** For the packet that is on its way; to be given back when it is done. */
@@ -126,7 +143,12 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   private answering = 0;
   private randomState: number;
 
-  /** @throws HostConfigError with the place of what is wrong. */
+  /**
+   * A host that has no rules yet and accepts everything. Memory for `nf_conntrack_max` connections is reserved; the system gives
+   * it as it is used.
+   * @param config Interfaces, routes, sysctls; without one: `lo` alone and the defaults of Linux 6.18.
+   * @throws HostConfigError with the place of what is wrong.
+   */
   constructor(config: HostConfig = {}, options: HostOptions = {}) {
     const seed = options.seed ?? 1;
     this.randomState = seed | 0;
@@ -150,7 +172,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /** result.rule of the table walk that ended the packet's way; -1 = none did. */
   protected decided = -1;
 
-  /** Index of an interface by name; 0 = none. */
+  /** Index of an interface by its name, as `receive` and `send` want it; 0 = there is none of that name. */
   interfaceIndex(name: string): number {
     return this.network.interfaceIndex.get(name) ?? 0;
   }
@@ -175,7 +197,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /* steps of the way (path.ts) */
 
-  /** Runs a table on the packet's hook. */
+  /**
+   * Runs a table on the packet's hook.
+   * @internal
+   */
   table(table: number, p: Packet): number {
     const verdict = this.engine.run(table, p.hook, p, this);
     if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
@@ -183,7 +208,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return verdict;
   }
 
-  /** Runs the filter table, and notes what it saw and decided. */
+  /**
+   * Runs the filter table, and notes what it saw and decided.
+   * @internal
+   */
   filter(table: number, p: Packet): number {
     if (this.answering > 0) return this.engine.run(table, p.hook, p, this);
     const r = this.result;
@@ -200,7 +228,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return this.engine.decidedTable < 0 ? -1 : (this.engine.decidedTable << RULE_SHIFT) | this.engine.decidedRecord;
   }
 
-  /** Reads and fills in the options of an arrived IPv4 packet; false: dropped, `p.reason` says why. */
+  /**
+   * Reads and fills in the options of an arrived IPv4 packet; false: dropped, `p.reason` says why.
+   * @internal
+   */
   takeOptions(p: Packet, local: boolean): boolean {
     const result = this.options.receive(p, local, this.nowMs);
     if (result === OPTIONS_OK) return true;
@@ -210,6 +241,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return false;
   }
 
+  /** @internal */
   hasNat(family: number): boolean {
     return this.engine.program(family as Family, TABLE_NAT) !== null;
   }
@@ -217,6 +249,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /**
    * Interface on which a packet of the host's own leaves after OUTPUT: found anew where translation makes its destination
    * another than the connection's (ip_route_me_harder), else the one it has. -1: nothing leads there.
+   * @internal
    */
   reroute(p: Packet): number {
     if (p.connection < 0 || !this.hasNat(p.family) || !this.nat.isRedirected(p)) return p.outInterface;
@@ -224,7 +257,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return this.routing.outInterface || -1;
   }
 
-  /** The packet to go on with: itself, or what it completes; null: it waits for other fragments. */
+  /**
+   * The packet to go on with: itself, or what it completes; null: it waits for other fragments.
+   * @internal
+   */
   defragment(p: Packet, hook: number): Packet | null {
     if ((p.has & HAS_FRAGMENT) === 0) return p;
     p.hook = hook;
@@ -246,23 +282,35 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return whole;
   }
 
-  /** Dropped by the host itself, for a HOST_ reason. */
+  /**
+   * Dropped by the host itself, for a HOST_ reason.
+   * @internal
+   */
   refuse(p: Packet, reason: number): number {
     p.reason = reason;
     return VERDICT_DROP;
   }
 
-  /** Dropped by connection tracking; `p.reason` says why. */
+  /**
+   * Dropped by connection tracking; `p.reason` says why.
+   * @internal
+   */
   fall(_p: Packet): number {
     return VERDICT_DROP;
   }
 
-  /** What ip_forward and ip6_forward do before the FORWARD hook; false: dropped, and answered where the kernel answers. */
+  /**
+   * What ip_forward and ip6_forward do before the FORWARD hook; false: dropped, and answered where the kernel answers.
+   * @internal
+   */
   mayForward(p: Packet): boolean {
     return mayForward(this, p);
   }
 
-  /** Length of the largest fragment of the packet that was put together last (IPCB frag_max_size). */
+  /**
+   * Length of the largest fragment of the packet that was put together last (IPCB frag_max_size).
+   * @internal
+   */
   get largestFragment(): number {
     return this.defragmenter.maxSize;
   }
@@ -273,7 +321,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return this.routing.outInterface || dev;
   }
 
-  /** A packet has passed every hook: it leaves, or is delivered. */
+  /**
+   * A packet has passed every hook: it leaves, or is delivered.
+   * @internal
+   */
   emit(p: Packet, kind: number): void {
     if (p.outInterface === LO_INDEX && kind !== EMIT_DELIVERED) this.loopback.put(p, this.connectionId(p));
     if (this.onEmit === null) return;
@@ -292,7 +343,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   private emitting: Packet | null = null;
   private emittingKind = 0;
 
-  /** FragmentSink: a piece of the packet that is being emitted. */
+  /**
+   * FragmentSink: a piece of the packet that is being emitted.
+   * @internal
+   */
   fragment(bytes: Uint8Array, start: number, end: number): void {
     this.onEmit?.(bytes, start, end, this.emitting!.outInterface, this.emittingKind, this.answering > 0);
   }
@@ -303,7 +357,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /* what the host makes by itself */
 
-  /** Answers a packet with an ICMP error; `info`: MTU or pointer, else 0. Nothing is sent where the kernel sends none. */
+  /**
+   * Answers a packet with an ICMP error; `info`: MTU or pointer, else 0. Nothing is sent where the kernel sends none.
+   * @internal
+   */
   answerError(p: Packet, type: number, code: number, info: number): void {
     const answers = this.nextAnswers();
     if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection);
@@ -314,6 +371,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     else this.answerError(p, ICMPV6_PKT_TOOBIG, 0, mtu);
   }
 
+  /** @internal */
   reject(p: Packet, type: number): void {
     const answers = this.nextAnswers();
     if (answers === null) return;
@@ -353,16 +411,19 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /* NatHost */
 
+  /** @internal */
   masqueradeAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
     return this.routing.masqueradeAddress(family, dev, words, at, out);
   }
 
+  /** @internal */
   redirectAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
     return this.routing.redirectAddress(family, dev, words, at, out);
   }
 
   /* RuleContext */
 
+  /** @internal */
   random(): number {
     // xorshift32 (Marsaglia 2003); the state is never 0
     let x = this.randomState | 0 || 0x9e3779b9 | 0;
@@ -373,14 +434,17 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return x;
   }
 
+  /** @internal */
   addressType(family: number, words: Int32Array, at: number, dev: number): number {
     return this.routing.addressType(family, words, at, dev);
   }
 
+  /** @internal */
   checksumOk(p: Packet): boolean {
     return (p.has & HAS_LOCAL_ORIGIN) !== 0 || transportChecksumOk(p);
   }
 
+  /** @internal */
   log(p: Packet, request: LogRequest): void {
     if (this.onLog === null) return;
     this.onLog(this.logLine(p, request.prefix, request.flags));
@@ -390,19 +454,22 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return formatLog(p, prefix, flags, this.interfaceName(p.inInterface), this.interfaceName(p.outInterface));
   }
 
-  /** Name of an interface index; '' = none. */
+  /** Name of an interface by its index; '' = there is none of that index. */
   interfaceName(index: number): string {
     return this.interfaces[index]?.name ?? '';
   }
 
+  /** @internal */
   reparse(p: Packet): void {
     reparseNetwork(p, p.end);
   }
 
+  /** @internal */
   makeRoom(p: Packet, by: number): boolean {
     return this.room.make(p, by);
   }
 
+  /** @internal */
   trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void {
     if (this.onLog === null) return;
     const name = this.engine.program(p.family as Family, table)!.chains[chain]!.name;
@@ -413,12 +480,14 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /* TrackerListener */
 
+  /** @internal */
   invalid(p: Packet, code: number): void {
     if (this.onLog === null) return;
     const text = kernelReason(p, code, p.reasonArgs);
     if (text !== null) this.onLog(this.logLine(p, `${text} `, LOG_DEFAULT_FLAGS));
   }
 
+  /** @internal */
   tableFull(): void {
     this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
   }
