@@ -10,15 +10,21 @@
  *   if (host.result.verdict === VERDICT_DROP) console.log(host.reasonText());
  */
 
-export { Settings } from './conntrack/sysctl.js';
-export { formatEventLine } from './flow/event.js';
-export { formatFlowLine } from './flow/line.js';
+export { Statistics } from './conntrack/statistics.js';
+export { type EventOptions, formatEventLine } from './flow/event.js';
+export { formatFlowLine, type LineOptions } from './flow/line.js';
 export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
-export { type HostConfig, HostConfigError } from './host/config.js';
+export {
+  type HostConfig,
+  HostConfigError,
+  type InterfaceConfig,
+  type NeighbourConfig,
+  type RouteConfig,
+  type SetConfig,
+} from './host/config.js';
 export { Host } from './host/host.js';
 export type { HostOptions } from './host/kernel.js';
 export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
-export { reasonName, reasonText } from './host/reason-texts.js';
 export {
   type EmitSink,
   FRAME_ARRIVES,
@@ -29,10 +35,23 @@ export {
   VERDICT_SKIPPED,
 } from './host/results.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
-export { printRule, printRuleset } from './iptables/save.js';
+export { printRule, printRuleset, type SaveOptions } from './iptables/save.js';
 export { RuleError, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from './rules/context.js';
 export type { Decision } from './rules/evaluate.js';
-export type { Family, Position, Rule, Ruleset } from './rules/model.js';
+export type { LoadOptions } from './rules/load.js';
+export type {
+  AddressMatch,
+  Chain,
+  Family,
+  InterfaceMatch,
+  MatchUse,
+  Position,
+  Rule,
+  Ruleset,
+  Table,
+  TableName,
+  Target,
+} from './rules/model.js';
 export {
   CT_ESTABLISHED,
   CT_INVALID,

@@ -21,9 +21,11 @@ import { formatCtime } from './time.js';
 export interface LineOptions {
   /** `ipv4     2 ` in front. */
   extended?: boolean;
+  /** `id=` at the end. */
   id?: boolean;
   /** `[start=...]` and `[stop=...]`. */
   ktimestamp?: boolean;
+  /** `labels=` at the end. */
   labels?: boolean;
 }
 

@@ -41,6 +41,7 @@ export const EXPECT_USERSPACE = 4;
 export interface FlowTuple {
   /** Addresses as text, IPv6 in its short form (flow/address). */
   source: string;
+  /** Address as text. */
   destination: string;
   /** TCP, UDP, UDP-Lite, SCTP, DCCP. */
   ports: { source: number; destination: number } | null;
@@ -52,7 +53,9 @@ export interface FlowTuple {
 
 /** One direction's accounting; doubles, exact up to 2^53. */
 export interface FlowCounters {
+  /** Packets of this direction. */
   packets: number;
+  /** Their bytes, from the IP header on. */
   bytes: number;
 }
 
@@ -60,11 +63,15 @@ export interface FlowCounters {
 export interface FlowRecord {
   /** AF_INET 2 or AF_INET6 10. */
   family: 2 | 10;
+  /** IP protocol number. */
   protocol: number;
+  /** The tuple of the packet that began it. */
   original: FlowTuple;
+  /** The tuple that answers have: the mirrored original, but where addresses are translated. */
   reply: FlowTuple;
-  /** Zone of each direction; the same number in both shows as `zone=`. 0 = the default zone. */
+  /** Zone of the original direction; the same number in both shows as `zone=`. 0 = the default zone. */
   zoneOriginal: number;
+  /** Zone of the reply direction. */
   zoneReply: number;
   /** The kernel's state number of TCP and SCTP; null where not shown and for all other protocols. */
   state: number | null;
@@ -76,7 +83,9 @@ export interface FlowRecord {
   mark: number | null;
   /** Names of the labels that are set (connlabel.conf); a label without a name is its number in decimal. */
   labels: readonly string[] | null;
+  /** Security context, as SELinux names it. */
   secctx: string | null;
+  /** Name of the connection's helper: `ftp`. */
   helper: string | null;
   /** Both directions, or null: accounting is off. */
   counters: { original: FlowCounters; reply: FlowCounters } | null;
@@ -86,6 +95,7 @@ export interface FlowRecord {
   stopNs: bigint | null;
   /** Age in seconds as shown; kept apart from startNs because texts show one without the other. */
   ageSeconds: number | null;
+  /** The number that `-o id` shows, unsigned 32 bits. */
   id: number | null;
   /** Reference count. */
   use: number | null;
@@ -100,12 +110,15 @@ export type FlowEventType = 'NEW' | 'UPDATE' | 'DESTROY';
 
 /** A change of a connection, as `conntrack -E` shows it. */
 export interface FlowEvent {
+  /** What happened. */
   type: FlowEventType;
+  /** The connection after it; events show less of it than a dump does. */
   record: FlowRecord;
-  /** Microseconds since the epoch. */
+  /** Microseconds since the epoch; null: not known. */
   timestampUs: number | null;
   /** Netlink port of the program that made the change; null: a packet or a timer did. */
   portid: number | null;
+  /** That program's name. */
   progname: string | null;
 }
 

@@ -12,6 +12,7 @@ import { ROUTE_TYPES, Routing } from './routing.js';
 
 /** An interface; `lo` may be left out. */
 export interface InterfaceConfig {
+  /** 1 to 15 characters, as `-i` and `-o` name it. */
   name: string;
   /** `02:00:00:00:01:01`; made from the index where absent. */
   mac?: string;
@@ -27,11 +28,13 @@ export interface InterfaceConfig {
 export interface RouteConfig {
   /** `default` (IPv4, or the family of `via`), `::/0`, a prefix, an address. */
   to: string;
+  /** The next hop's address; none: the destination is on the link. */
   via?: string;
   /** Needed for unicast routes. */
   dev?: string;
-  /** unicast where absent. */
+  /** unicast where absent. The others end a packet's way: blackhole in silence, the others with an ICMP error. */
   type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  /** Among routes of the same length the lowest wins; 0 (IPv4) or 1024 (IPv6) where absent. */
   metric?: number;
   /** Source address for packets that the host makes. */
   src?: string;
@@ -39,30 +42,43 @@ export interface RouteConfig {
 
 /** Who sits behind which MAC address. */
 export interface NeighbourConfig {
+  /** IPv4 or IPv6, without a length. */
   address: string;
+  /** `02:00:00:00:01:02`. */
   mac: string;
+  /** Name of the interface it is reached by. */
   dev: string;
 }
 
 /** A set for -m set, as ipset(8) would hold it. */
 export interface SetConfig {
+  /** As ipset(8) names it: `hash:net`, `hash:ip`. */
   type: string;
+  /** One member each, as `ipset add` takes it. */
   entries: string[];
 }
 
 /** A host as plain data. Everything may be left out. */
 export interface HostConfig {
+  /** In the order of their indexes, after `lo`, which is always there and first. */
   interfaces?: InterfaceConfig[];
+  /** Of the main table, besides those that the interfaces' addresses bring. */
   routes?: RouteConfig[];
+  /** Checked, but nothing depends on them: every neighbour is taken to answer, and what leaves has no link-layer header. */
   neighbours?: NeighbourConfig[];
+  /** Kernel settings by their dotted names (`net.ipv4.ip_forward`); those that are not named have the defaults of Linux 6.18. */
   sysctl?: Record<string, number | string>;
+  /** Names of kernel modules. Nothing depends on them: matches and targets are there without, helpers are not supported. */
   modules?: string[];
+  /** Sets by name, for `-m set`, which is not supported: a rule with it is refused. */
   sets?: Record<string, SetConfig>;
 }
 
 /** A host description that cannot be taken; `path` names the place: `interfaces[1].addresses[0]`. */
 export class HostConfigError extends Error {
+  /** The place in the description: `interfaces[1].addresses[0]`. */
   readonly path: string;
+  /** @internal */
   constructor(path: string, message: string) {
     super(`${path}: ${message}`);
     this.name = 'HostConfigError';

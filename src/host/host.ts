@@ -22,7 +22,7 @@ import type { Ruleset } from '../rules/model.js';
 import { ipv6LoopbackOnly } from '../wire/ipv6.js';
 import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
 import { parseFrame, parseNetwork } from '../wire/parse.js';
-import { PARSE_IP_CHECKSUM } from '../wire/parse-reasons.js';
+import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { HostKernel, LO_INDEX, RULE_SHIFT } from './kernel.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
@@ -262,17 +262,24 @@ export class Host extends HostKernel {
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
   }
 
-  /** A short name of a reason code (`tcp-window`), the same for every packet that has it, for counting; '' for 0. */
+  /**
+   * A short name of a reason code (`tcp-flags`), the same for every packet that has it, for counting; '' for 0. Not for packets
+   * with VERDICT_SKIPPED, whose codes are others.
+   */
   reasonName(code: number): string {
     return code >= HOST_MARTIAN_SOURCE ? HOST_REASON_NAMES[code - HOST_MARTIAN_SOURCE]! : reasonName(code);
   }
 
-  /** Why the last packet was INVALID, or was dropped outside of the rules: a sentence with its numbers; '' = it was not. */
+  /**
+   * Why the last packet was INVALID, was dropped outside of the rules, or was no packet at all: a sentence with its numbers;
+   * '' = it was none of these.
+   */
   reasonText(): string {
-    const p = this.current;
-    const code = this.result.reason;
-    if (code < HOST_MARTIAN_SOURCE) return reasonText(code, p.reasonArgs);
-    return HOST_REASON_TEXTS[code - HOST_MARTIAN_SOURCE]!.replace(/%(\d)/g, (_, n) => String(p.reasonArgs[Number(n)]));
+    const { reasonArgs } = this.current;
+    const { reason, verdict } = this.result;
+    if (verdict === VERDICT_SKIPPED) return fill(PARSE_REASON_TEXTS[reason]!, reasonArgs);
+    if (reason < HOST_MARTIAN_SOURCE) return reasonText(reason, reasonArgs);
+    return fill(HOST_REASON_TEXTS[reason - HOST_MARTIAN_SOURCE]!, reasonArgs);
   }
 
   /** Takes the oldest event that has not been taken yet; null: there is none. `listen` first. */
@@ -293,4 +300,9 @@ export class Host extends HostKernel {
       if (flow !== null) yield flow;
     }
   }
+}
+
+/** Puts numbers where a text has %0, %1 ... */
+function fill(text: string, args: ArrayLike<number>): string {
+  return text.replace(/%(\d)/g, (_, n) => String(args[Number(n)]));
 }

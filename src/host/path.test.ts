@@ -15,6 +15,7 @@ import {
 } from '../wire/packet.js';
 import { LINKTYPE_RAW, parseNetwork } from '../wire/parse.js';
 import { Host } from './host.js';
+import { VERDICT_SKIPPED } from './results.js';
 
 const TABLES = ['raw', 'mangle', 'nat', 'filter', 'security'];
 const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
@@ -217,6 +218,28 @@ describe('the way of a packet', () => {
       state: CT_ESTABLISHED,
       outInterface: host.interfaceIndex('in0'),
     });
+  });
+
+  it.each([
+    ['bytes of no IP version', [0x20], 'IP version 2 where 4 was announced'],
+    ['a header cut off', [0x45, 0, 0, 40], 'the frame holds 4 bytes of an IP header of 20'],
+  ])('says why %s are no packet', (_name, bytes, why) => {
+    const host = router('*filter\n:FORWARD DROP\nCOMMIT\n');
+    expect(arrive(host, Uint8Array.from(bytes))).toBe(VERDICT_SKIPPED);
+    expect(host.result.rule).toBe(-1);
+    expect(host.reasonText()).toBe(why);
+  });
+
+  it('counts for whoever asks: rules, statistics, lost events', () => {
+    const host = new Host({ interfaces: [{ name: 'in0', addresses: ['10.1.0.1/16'] }] }, { eventRing: 2 });
+    const rules = loadRules('*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -j ACCEPT\nCOMMIT\n', 'rules', 2);
+    host.load(rules);
+    host.listen();
+    for (let port = 1; port <= 5; port++) arrive(host, segment('10.1.0.9', '10.1.0.1', [port, 80], SYN));
+    host.exportCounters(rules);
+    expect(rules.tables.get('filter')!.chains.get('INPUT')!.rules[0]!.packets).toBe(5);
+    expect(host.statistics.insert).toBe(0); // the kernel counts only what programs enter
+    expect(host.lostEvents).toBe(3);
   });
 
   it('a packet on lo is tracked once', () => {

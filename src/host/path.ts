@@ -35,9 +35,11 @@ import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 /** Neither dropped nor passed: kept until the other fragments come. */
 export const VERDICT_QUEUED = 4;
 
-/** Emission kinds: what became of a packet that passed every hook. */
+/** What became of a packet that passed every hook (`EmitSink`): it arrived, and leaves on another interface. */
 export const EMIT_FORWARDED = 0;
+/** What became of a packet that passed every hook (`EmitSink`): it arrived, and is for the host itself. */
 export const EMIT_DELIVERED = 1;
+/** What became of a packet that passed every hook (`EmitSink`): the host made it, and it leaves. */
 export const EMIT_SENT = 2;
 
 /** A packet that arrived on an interface (`p.inInterface`). */

@@ -6,12 +6,15 @@ import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
 import type { Family, Position } from './model.js';
 
-/** Results of a target and of a table walk. */
+/** Results of a target and of a table walk: the next rule decides. */
 export const VERDICT_CONTINUE = -1;
+/** The packet is dropped. */
 export const VERDICT_DROP = 0;
+/** The packet goes on; of a host's result: it was forwarded, delivered or sent. */
 export const VERDICT_ACCEPT = 1;
+/** Back to the calling chain, or to the policy. */
 export const VERDICT_RETURN = 2;
-/** As DROP for the walk; the packet was answered (REJECT). */
+/** The packet is dropped and was answered (REJECT). */
 export const VERDICT_REJECT = 3;
 
 /** An interface of the simulated host. Index 0 is "none"; `lo` is always there. */
@@ -120,9 +123,11 @@ export interface RuleContext {
 
 /** A rule that cannot be taken. Prints as `FILE:LINE:COLUMN: MESSAGE`. */
 export class RuleError extends Error {
+  /** Where in the text; null: it was not read from one. */
   readonly position: Position | null;
   /** iptables' exit status for it: 2 parameter problem, 1 the kernel refuses, 3 unknown table, 4 resource problem. */
   readonly status: number;
+  /** @internal */
   constructor(message: string, position: Position | null = null, status = 2) {
     super(message);
     this.name = 'RuleError';

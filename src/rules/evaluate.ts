@@ -86,11 +86,15 @@ const NESTED_WALKS = 4;
 
 /** What decided a packet, in words. */
 export interface Decision {
+  /** Of the packet, and so of the ruleset. */
   family: Family;
+  /** The table whose walk decided. */
   table: TableName;
+  /** The chain in which the rule stands, or whose policy it was. */
   chain: string;
   /** Place of the rule in its chain, from 1; null: the chain's policy. */
   number: number | null;
+  /** The rule, for `printRule`; null: the chain's policy. */
   rule: Rule | null;
 }
 

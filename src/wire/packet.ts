@@ -50,19 +50,28 @@ export const HAS_LINEAR = 1 << 9;
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;
 
-/** Connection state of a packet, numbered so that `1 << state` is its bit in a --ctstate mask. */
+/** State of a packet, numbered so that `1 << state` is its bit in a --ctstate mask: INVALID, of no connection. */
 export const CT_INVALID = 0;
+/** State of a packet: ESTABLISHED, of a connection that has seen packets both ways (or an answer: the second packet). */
 export const CT_ESTABLISHED = 1;
+/** State of a packet: RELATED, begins a connection that another one announced, or is an ICMP error about one. */
 export const CT_RELATED = 2;
+/** State of a packet: NEW, of a connection that has seen no answer. */
 export const CT_NEW = 3;
+/** State of a packet: UNTRACKED, by NOTRACK or CT --notrack, or by itself (neighbour discovery). */
 export const CT_UNTRACKED = 4;
 /** Not looked at by connection tracking yet (raw table and before). Matches as INVALID there, as in the kernel. */
 export const CT_NONE = 5;
 
+/** Hook of all packets that arrive, before routing. */
 export const HOOK_PREROUTING = 0;
+/** Hook of packets that are for the host itself. */
 export const HOOK_INPUT = 1;
+/** Hook of packets that arrived and leave again. */
 export const HOOK_FORWARD = 2;
+/** Hook of packets that the host makes. */
 export const HOOK_OUTPUT = 3;
+/** Hook of all packets that leave. */
 export const HOOK_POSTROUTING = 4;
 
 /** Packet types of -m pkttype (linux/if_packet.h). */

@@ -23,15 +23,19 @@ import { PARSE_IP_SHORT, PARSE_IP_VERSION, PARSE_LINK_SHORT, PARSE_LINK_TYPE, PA
 
 /** Link types as pcap files number them (https://www.tcpdump.org/linktypes.html). */
 export const LINKTYPE_NULL = 0;
+/** Link type: Ethernet, with or without 802.1Q tags. */
 export const LINKTYPE_ETHERNET = 1;
 /** Raw IP under the numbers that BSDs gave DLT_RAW. */
 export const LINKTYPE_RAW_BSD = 12;
 export const LINKTYPE_RAW_OPENBSD = 14;
+/** Link type: none, the frame begins with the IPv4 or IPv6 header. */
 export const LINKTYPE_RAW = 101;
 export const LINKTYPE_LOOP = 108;
+/** Link type: Linux cooked v1, as `tcpdump -i any` writes it. */
 export const LINKTYPE_LINUX_SLL = 113;
 export const LINKTYPE_IPV4 = 228;
 export const LINKTYPE_IPV6 = 229;
+/** Link type: Linux cooked v2. */
 export const LINKTYPE_LINUX_SLL2 = 276;
 
 const ETHERTYPE_IPV4 = 0x0800;
