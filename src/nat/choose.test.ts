@@ -72,6 +72,16 @@ describe('a source port', () => {
     }
   });
 
+  it('that is taken is counted as found, once a look-up', () => {
+    const bench = new NatBench(() => 0);
+    hold(bench, [1024, 1025, 5000]);
+    const before = bench.tracker.statistics.found;
+    choose(bench, { from: 5000 }, rangeOf(PUBLIC));
+    expect(bench.tracker.statistics.found - before).toBe(3); // 5000, then 1024 and 1025
+    choose(bench, { from: 7 }, rangeOf(PUBLIC));
+    expect(bench.tracker.statistics.found - before).toBe(3);
+  });
+
   it('is not taken by a connection to elsewhere', () => {
     const bench = new NatBench();
     hold(bench, [1000]);

@@ -175,7 +175,9 @@ export class TupleChooser {
     table.readTuple(slot, 0, this.reply);
     const w = table.words;
     const zone = w[((ref >> 1) << RECORD_SHIFT) + R_ZONES]! & 0xffff;
-    return !sameTuple(this.other, this.reply) || zone !== (w[(slot << RECORD_SHIFT) + R_ZONES]! & 0xffff);
+    if (sameTuple(this.other, this.reply) && zone === (w[(slot << RECORD_SHIFT) + R_ZONES]! & 0xffff)) return false;
+    this.tracker.statistics.found++;
+    return true;
   }
 
   /** The ref of the connection that has the answer to a tuple, -1 = none. */
