@@ -39,18 +39,19 @@ export { printRule, printRuleset, type SaveOptions } from './iptables/save.js';
 export { RuleError, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from './rules/context.js';
 export type { Decision } from './rules/evaluate.js';
 export type { LoadOptions } from './rules/load.js';
-export type {
-  AddressMatch,
-  Chain,
-  Family,
-  InterfaceMatch,
-  MatchUse,
-  Position,
-  Rule,
-  Ruleset,
-  Table,
-  TableName,
-  Target,
+export {
+  type AddressMatch,
+  type Chain,
+  type Family,
+  type InterfaceMatch,
+  type MatchUse,
+  type Position,
+  type Rule,
+  type Ruleset,
+  TABLE_NAMES,
+  type Table,
+  type TableName,
+  type Target,
 } from './rules/model.js';
 export {
   CT_ESTABLISHED,
