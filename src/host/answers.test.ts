@@ -6,7 +6,7 @@ import {
   ipv4ChecksumOk,
   transportChecksumOk,
 } from '../wire/checksum.js';
-import { PACKET_BROADCAST, PARSE_OK, Packet } from '../wire/packet.js';
+import { CT_NEW, CT_NONE, CT_UNTRACKED, PACKET_BROADCAST, PARSE_OK, Packet } from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { Answers } from './answers.js';
 import { compileHost } from './config.js';
@@ -228,6 +228,20 @@ describe('REJECT with an ICMP error', () => {
     ['ICMP echo with a wrong checksum', 1, [8, 0, 1, 1, 0, 0, 0, 0], false],
   ])('%s', (_claim, protocol, body, answered) => {
     expect(answers.unreachable(packet4({ protocol, body, raw: true }), 3)).toBe(answered);
+  });
+
+  it.each([
+    ['UDP that connection tracking has looked at', CT_NEW, UDP.protocol, UDP.body, true],
+    ['UDP that it has not', CT_UNTRACKED, UDP.protocol, UDP.body, false],
+    ['UDP in the raw table', CT_NONE, UDP.protocol, UDP.body, false],
+    ['UDP without a checksum', CT_UNTRACKED, 17, [0, 1, 0, 2, 0, 8, 0, 0], true],
+    ['a protocol that it does not check', CT_NEW, 253, even, false],
+  ])('a header changed by record route: %s', (_claim, state, protocol, body, answered) => {
+    const p = packet4({ protocol, body, raw: body !== UDP.body, options: [7, 7, 4, 0, 0, 0, 0, 0] });
+    p.state = state;
+    expect(answers.unreachable(p, 3)).toBe(true);
+    options.receive(p, false, 0);
+    expect(answers.unreachable(p, 3)).toBe(answered);
   });
 
   it.each([

@@ -14,6 +14,8 @@ import { foldSum, internetChecksum, sumBytes } from '../wire/checksum.js';
 import {
   AF_INET,
   AF_INET6,
+  CT_NONE,
+  CT_UNTRACKED,
   HAS_BROKEN_CHAIN,
   HAS_CUT,
   HAS_LATER_FRAGMENT,
@@ -75,6 +77,8 @@ export class Answers {
   readonly #ttl6: number;
   readonly #source = new Int32Array(4);
   readonly #options: IpOptions | null;
+  /** net.netfilter.nf_conntrack_checksum */
+  readonly #tracksChecksums: boolean;
   #id = 0;
 
   /** `options`: of the packet that is on its way, for errors about packets that have IPv4 options. */
@@ -82,6 +86,7 @@ export class Answers {
     this.#routing = routing;
     this.#options = options;
     this.#ttl4 = sysctl.number('net.ipv4.ip_default_ttl', DEFAULT_TTL);
+    this.#tracksChecksums = sysctl.number('net.netfilter.nf_conntrack_checksum', 1) !== 0;
     this.#ttl6 = sysctl.number('net.ipv6.conf.all.hop_limit', DEFAULT_TTL);
   }
 
@@ -265,17 +270,25 @@ export class Answers {
   /**
    * nf_ip_checksum, nf_ip6_checksum: the whole transport part must sum to all ones, whatever the protocol; with a pseudo header
    * for TCP and UDP, in IPv6 for everything. Packets of the host's own and those that the capture cut are believed.
+   *
+   * The kernel sums IPv4 from the IP header on, which adds nothing as long as the header's own checksum is right. It is not
+   * between INPUT or FORWARD and the end of the way where the host entered its address into an option: such packets get no
+   * answer, unless connection tracking has found their checksum right before that.
    */
   #checksumOk(p: Packet, protocol: number): boolean {
     if ((p.has & (HAS_LOCAL_ORIGIN | HAS_CUT)) !== 0) return true;
     const view = p.view;
-    const from = p.family === AF_INET ? p.l3Off + (view.getUint8(p.l3Off) & 15) * 4 : p.l4Off;
     const end = p.l3Off + p.l3Len;
-    let sum = sumBytes(view, from, end);
-    if (p.family !== AF_INET || protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) {
-      sum += pseudoSum(view, p.l3Off, p.family, end - from, protocol);
+    if (p.family !== AF_INET) {
+      const sum = sumBytes(view, p.l4Off, end) + pseudoSum(view, p.l3Off, p.family, end - p.l4Off, protocol);
+      return foldSum(sum) === 0xffff;
     }
-    return foldSum(sum) === 0xffff;
+    const l4Off = p.l3Off + (view.getUint8(p.l3Off) & 15) * 4;
+    const ports = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
+    const tracked = this.#tracksChecksums && p.state !== CT_UNTRACKED && p.state !== CT_NONE;
+    const from = tracked && (ports || protocol === IPPROTO_ICMP) ? l4Off : p.l3Off;
+    const pseudo = ports ? pseudoSum(view, p.l3Off, p.family, end - l4Off, protocol) : 0;
+    return foldSum(sumBytes(view, from, end) + pseudo) === 0xffff;
   }
 }
 
