@@ -1,13 +1,20 @@
 /**
- * statewall/engine: the simulated Linux host as a library, for Node and browsers, without a dependency.
+ * The simulated Linux host as a library, for Node and browsers, without a dependency.
  *
- *   import { Host, loadRules } from 'statewall/engine';
+ * ```ts
+ * import { Host, LINKTYPE_ETHERNET, loadRules, VERDICT_DROP } from 'statewall/engine';
  *
- *   const host = new Host({ interfaces: [{ name: 'eth0', addresses: ['192.0.2.1/24'] }] });
- *   host.load(loadRules(text, 'rules.v4', 2));
- *   host.advance(timeMs);
- *   host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_ETHERNET, host.interfaceIndex('eth0'));
- *   if (host.result.verdict === VERDICT_DROP) console.log(host.reasonText());
+ * const host = new Host({ interfaces: [{ name: 'eth0', addresses: ['192.0.2.1/24'] }] });
+ * host.load(loadRules(text, 'rules.v4', 2));
+ * host.advance(timeMs);
+ * host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_ETHERNET, host.interfaceIndex('eth0'));
+ * if (host.result.verdict === VERDICT_DROP) console.log(host.reasonText());
+ * ```
+ *
+ * What is wrong in a ruleset throws a `RuleError`, what is wrong in a host's description a `HostConfigError`; what is wrong in a packet
+ * never throws, it has a reason. Times are milliseconds since the epoch where the name ends in `Ms`, else as the field says.
+ *
+ * @module statewall/engine
  */
 
 export { Statistics } from './conntrack/statistics.js';

@@ -33,7 +33,10 @@ import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED }
 /** Packets parsed ahead in one go: 32 to 256 measured equal. */
 const BATCH = 32;
 
-/** One simulated Linux host; see the head of this file. */
+/**
+ * One simulated Linux host: interfaces, routes, rules of both families and a connection table behind the five hooks. Its clock is what
+ * `advance` says and its chance comes from a seed, so that the same input gives the same output; two hosts share nothing.
+ */
 export class Host extends HostKernel {
   private readonly packets: Packet[] = Array.from({ length: BATCH }, () => new Packet());
   private readonly event = new EventView();
@@ -62,6 +65,8 @@ export class Host extends HostKernel {
    * A frame that arrives on an interface.
    * @param bytes The frame is `bytes[start, end)`. Borrowed for the call, and rewritten in place where rules mangle packets; a
    *   packet that grows moves elsewhere, no byte outside of the frame is written.
+   * @param start First byte of the frame in `bytes`.
+   * @param end One past its last captured byte.
    * @param wireLen Bytes that the frame had on the wire; more than `end - start` where the capture cut it.
    * @param linkType LINKTYPE_ constant.
    * @param inInterface Of `interfaceIndex`.
@@ -80,7 +85,11 @@ export class Host extends HostKernel {
 
   /**
    * A frame that the host itself makes; its link-layer header is passed over, its checksums are taken as right.
-   * @param bytes As in `receive`.
+   * @param bytes The frame is `bytes[start, end)`, borrowed and rewritten as in `receive`.
+   * @param start First byte of the frame in `bytes`.
+   * @param end One past its last captured byte.
+   * @param wireLen Bytes that the frame had; more than `end - start` where the capture cut it.
+   * @param linkType LINKTYPE_ constant.
    * @param outInterface Where it leaves if no route leads to its destination; 0 = nowhere in particular.
    * @returns VERDICT_ constant; `result` says more. Never throws, whatever the bytes are.
    */
@@ -108,7 +117,13 @@ export class Host extends HostKernel {
    * Runs rows [from, to) of a batch in order, each at its own time, and fills the same rows of `results`. `direction`, `dev` (the
    * interface where it arrives, or where the host sends it) and `linkType` are indexed like the batch. Parses, hashes and touches
    * the table for many packets ahead, because waiting for memory is what costs (docs/decisions). `advance` is called for each row.
+   * @param frames Borrowed for the call; packets are rewritten in place.
+   * @param from First row.
+   * @param to One past the last row.
    * @param direction FRAME_ARRIVES or FRAME_MADE.
+   * @param dev Interface indexes (`interfaceIndex`).
+   * @param linkType LINKTYPE_ constants.
+   * @param results Filled.
    */
   run(
     frames: Frames,
@@ -287,7 +302,10 @@ export class Host extends HostKernel {
     return this.tracker.events.shift(this.event) ? eventOf(this.event) : null;
   }
 
-  /** Enters a connection of a saved table as of the clock's time; false: its tuple is taken, or the table is full. */
+  /**
+   * Enters a connection of a saved table, as `flows` gives it or a text form was read; its `timeout` runs from the clock's time on.
+   * @returns false: its tuple is taken, its time is over, or the table is full.
+   */
   addFlow(flow: FlowRecord): boolean {
     return addFlow(this.tracker, flow, this.nat);
   }

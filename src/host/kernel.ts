@@ -147,6 +147,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * A host that has no rules yet and accepts everything. Memory for `nf_conntrack_max` connections is reserved; the system gives
    * it as it is used.
    * @param config Interfaces, routes, sysctls; without one: `lo` alone and the defaults of Linux 6.18.
+   * @param options Seed and sizes.
    * @throws HostConfigError with the place of what is wrong.
    */
   constructor(config: HostConfig = {}, options: HostOptions = {}) {
@@ -177,7 +178,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     return this.network.interfaceIndex.get(name) ?? 0;
   }
 
-  /** Lets the clock run to a time in ms since the epoch; connections that timed out end. The clock never goes back. */
+  /**
+   * Lets the clock run; connections and fragments that timed out end.
+   * @param nowMs Milliseconds since the epoch; a time before the last one changes nothing, the clock never goes back.
+   */
   advance(nowMs: number): void {
     if (nowMs > this.nowMs) this.nowMs = nowMs;
     this.tracker.advance(this.nowMs, EXPIRE_BUDGET);

@@ -45,7 +45,10 @@ const MAX_CHAIN_LEN = 28;
 
 /**
  * Reads rules from iptables-save text or from a plain list of iptables commands; which of them it is shows in the text.
+ * @param text The rules.
  * @param file Names the text in positions.
+ * @param family 2: IPv4, 10: IPv6.
+ * @param options Without them a rule that is not supported throws.
  * @throws RuleError with position: the first thing that cannot be taken.
  */
 export function loadRules(text: string, file: string, family: Family, options: LoadRulesOptions = {}): Ruleset {

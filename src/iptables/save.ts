@@ -24,7 +24,12 @@ export interface SaveOptions {
   program?: string;
 }
 
-/** A rule as `-A CHAIN ...`, options in iptables-save's order. */
+/**
+ * A rule as `-A CHAIN ...`, options in iptables-save's order.
+ * @param chain Name of the chain that it stands in.
+ * @param rule The rule.
+ * @param family 2: IPv4, 10: IPv6.
+ */
 export function printRule(chain: string, rule: Rule, family: Family): string {
   return `-A ${chain}${printRuleBody(rule, family)}`;
 }

@@ -6,7 +6,7 @@
  */
 import type { MatchExtension, TargetExtension } from './extension.js';
 
-/** AF_INET or AF_INET6. */
+/** Address family as the kernel numbers it: 2 IPv4 (AF_INET), 10 IPv6 (AF_INET6). */
 export type Family = 2 | 10;
 
 /** The names of all tables, in the order in which a packet meets them. */

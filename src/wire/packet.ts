@@ -52,7 +52,7 @@ export const PARSE_OK = 0;
 
 /** State of a packet, numbered so that `1 << state` is its bit in a --ctstate mask: INVALID, of no connection. */
 export const CT_INVALID = 0;
-/** State of a packet: ESTABLISHED, of a connection that has seen packets both ways (or an answer: the second packet). */
+/** State of a packet: ESTABLISHED, of a connection that has seen packets both ways; the first answer already is. */
 export const CT_ESTABLISHED = 1;
 /** State of a packet: RELATED, begins a connection that another one announced, or is an ICMP error about one. */
 export const CT_RELATED = 2;
