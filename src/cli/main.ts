@@ -12,6 +12,7 @@ import { HostFileError } from '../replay/host-file.js';
 import { ReplayError } from '../replay/options.js';
 import { OutputError } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
+import { readable } from './message.js';
 import { replayCommand } from './replay.js';
 
 const EXIT_FAILED = 1;
@@ -75,7 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     const line = explain(error);
     if (line !== null) {
-      process.stderr.write(`statewall: ${line}\n`);
+      process.stderr.write(`statewall: ${readable(line)}\n`);
       return error instanceof ReplayError ? error.status : EXIT_FAILED;
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -84,6 +85,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// `| head` closing a pipe is no error; the loop notices and ends.
+// `| head` closing a pipe is no error; the loop notices and ends. (Naming process.stdout makes a pipe non-blocking, too: while
+// its reader is slow, signals are heard.)
 process.stdout.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));

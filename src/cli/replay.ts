@@ -4,6 +4,7 @@ import { wantColour } from '../replay/colour.js';
 import { makeHost } from '../replay/host-adapter.js';
 import { type ReplayOptions, TABLE_FORMATS, type TableFormat } from '../replay/options.js';
 import { runReplay } from '../replay/run.js';
+import { readable } from './message.js';
 
 const EXAMPLES = `
 What is printed:
@@ -35,7 +36,8 @@ Exit status:
   0  everything was processed and written
   1  something failed: a file cannot be read or written, rules or host are not right, a capture is damaged (everything before
      the damage has been processed and written then)
-  2  the command line is wrong`;
+  2  the command line is wrong, also where an output would overwrite an input
+  130, 143  Ctrl-C or SIGTERM ended it; everything up to there has been processed and written`;
 
 interface RawOptions {
   rules?: string;
@@ -153,7 +155,7 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     show: summary ? (json ? 'summary-json' : 'summary') : json ? 'json' : 'lines',
     colour: wantColour(raw.color, process.env, tty),
     // Lines that run over the same terminal would tear the progress line apart.
-    progress: process.stderr.isTTY === true && !(tty && (lines || (json && !summary))),
+    progress: process.stderr.isTTY === true && process.env.TERM !== 'dumb' && !(tty && (lines || (json && !summary))),
     saveRules: raw.saveRules ?? null,
     saveRules6: raw.saveRules6 ?? null,
     saveTable: raw.saveTable ?? null,
@@ -166,5 +168,5 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
 }
 
 function warn(line: string): void {
-  process.stderr.write(`statewall: ${line}\n`);
+  process.stderr.write(`statewall: ${readable(line)}\n`);
 }

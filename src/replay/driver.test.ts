@@ -114,7 +114,7 @@ async function replay(
     packet: null,
     event: null,
     interfaceFor: (_, name) => host.interfaceIndex(name === '' ? 'r0' : name),
-    progress: null,
+    pause: null,
     stop: () => false,
     ...more,
   });

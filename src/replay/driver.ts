@@ -27,9 +27,9 @@ export interface DriverOptions {
    * Called once for each interface of each capture.
    */
   interfaceFor(source: FrameSource, captureName: string): number;
-  /** Called now and then (every batch). */
-  progress: ((packets: number) => void) | null;
-  /** true: no more is wanted (the reader of standard output went away). */
+  /** Called now and then (every batch); a promise is awaited. */
+  pause: ((packets: number) => Promise<void> | null) | null;
+  /** true: no more is wanted (the reader of standard output went away, or a signal came). */
   stop(): boolean;
 }
 
@@ -100,7 +100,8 @@ export class Driver {
       const filled = next.fill();
       // Awaiting what is there already would cost a turn of the event loop for each batch.
       if (!(filled === true || (filled !== false && (await filled)))) this.open = this.open.filter((s) => s !== next);
-      this.o.progress?.(this.packets);
+      const pause = this.o.pause?.(this.packets) ?? null;
+      if (pause !== null) await pause;
     }
   }
 

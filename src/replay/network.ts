@@ -7,10 +7,11 @@ import { type HostFile, parseHostFile } from './host-file.js';
 import { ReplayError, type ReplayOptions } from './options.js';
 import { systemMessage } from './output.js';
 
-/** Reads a text file. Throws ReplayError. */
+/** Reads a text file, without the byte order mark that some editors put before it. Throws ReplayError. */
 export function readText(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    return text.startsWith('\ufeff') ? text.slice(1) : text;
   } catch (e) {
     throw new ReplayError(`cannot read ${file === '-' ? 'standard input' : file}: ${systemMessage(e)}`);
   }

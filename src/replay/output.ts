@@ -1,6 +1,9 @@
 /**
  * Buffered output to files and standard output. Everything is written through here: 64 KiB at a time, every error with the
  * file's name, a closed pipe told apart from a failure.
+ *
+ * Files are written synchronously. Standard output may be a pipe whose reader is slow: what it does not take is given to the
+ * event loop, which waits (and hears signals meanwhile); until then text gathers here, and the replay's loop awaits `drained`.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 
@@ -46,10 +49,14 @@ export class Output {
   private readonly fd: number;
   private readonly own: boolean;
   private text = '';
+  /** Pieces given to the event loop and not written yet. */
+  private outstanding = 0;
+  private waiting: Promise<void> | null = null;
+  private written: () => void = () => {};
+  private failure: OutputError | null = null;
 
-  /** Creates (or empties) a file; `-` is standard output. Throws OutputError. */
+  /** Creates (or empties) a file. Throws OutputError. */
   static open(file: string): Output {
-    if (file === '-') return new Output('standard output', 1, false);
     try {
       return new Output(file, openSync(file, 'w'), true);
     } catch (e) {
@@ -57,8 +64,13 @@ export class Output {
     }
   }
 
+  /** Standard output; there is to be one only, because each keeps text back. */
   static stdout(): Output {
     return new Output('standard output', 1, false);
+  }
+
+  static stderr(): Output {
+    return new Output('standard error', 2, false);
   }
 
   private constructor(name: string, fd: number, own: boolean) {
@@ -90,6 +102,23 @@ export class Output {
     this.put(bytes);
   }
 
+  /** Resolves when a slow reader of standard output has taken everything; null: it has. To be awaited now and then. */
+  get drained(): Promise<void> | null {
+    return this.waiting;
+  }
+
+  /** Resolves `drained` though the reader is still slow. */
+  release(): void {
+    if (this.outstanding > 0) this.wait();
+  }
+
+  /** Everything is written and taken, or OutputError is thrown. */
+  async settle(): Promise<void> {
+    this.flush();
+    await this.waiting;
+    if (this.failure !== null) throw this.failure;
+  }
+
   /** Writes what is left; throws OutputError where that, or closing (a full disk over NFS), fails. */
   close(): void {
     this.flush();
@@ -102,16 +131,45 @@ export class Output {
   }
 
   private put(bytes: Uint8Array): void {
+    if (this.failure !== null) throw this.failure;
+    if (this.outstanding > 0) {
+      this.handOver(bytes.slice());
+      return;
+    }
     for (let at = 0; at < bytes.length && !this.broken; ) {
       try {
         at += writeSync(this.fd, bytes, at);
       } catch (e) {
         const code = (e as NodeJS.ErrnoException).code;
         if (code === 'EPIPE') this.broken = true;
-        // A pipe that somebody else made non-blocking and whose reader is slow.
-        else if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-        else throw new OutputError(this.name, e);
+        else if (code !== 'EAGAIN') throw new OutputError(this.name, e);
+        else if (this.fd === 1) {
+          this.handOver(bytes.slice(at));
+          return;
+        }
+        // A pipe that somebody else made non-blocking.
+        else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       }
     }
+  }
+
+  private wait(): void {
+    this.written();
+    this.waiting = new Promise((resolve) => {
+      this.written = resolve;
+    });
+  }
+
+  /** Lets the event loop write to standard output, in order. */
+  private handOver(rest: Uint8Array): void {
+    if (this.outstanding++ === 0) this.wait();
+    process.stdout.write(rest, (e) => {
+      const code = (e as NodeJS.ErrnoException | null | undefined)?.code;
+      if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') this.broken = true;
+      else if (e) this.failure ??= new OutputError(this.name, e);
+      if (--this.outstanding > 0) return;
+      this.waiting = null;
+      this.written();
+    });
   }
 }

@@ -224,7 +224,7 @@ describe('a host without a file', () => {
 });
 
 test('a host-made packet says so in its comment, with the packet that it answers', () => {
-  const saver = new Saver({ ...NOTHING, saveCapture: file('made.pcapng') });
+  const saver = new Saver({ ...NOTHING, saveCapture: file('made.pcapng') }, Output.stdout());
   const host = { interfaceNames: ['', 'lo', 'r0'] } as unknown as ReplayHost;
   saver.attach(host, false);
   host.onEmit?.(frame(1, 9, 1, 2), 0, 42, 1, 2, true);

@@ -1,14 +1,16 @@
 /**
  * One replay from options to exit status: opens everything, makes the host, drives the captures through it, writes the
- * outputs. Exit status 0: fine; 1: the run failed, or a capture was damaged (all before the damage was processed and written).
+ * outputs. Exit status 0: fine; 1: the run failed, or a capture was damaged (all before the damage was processed and written);
+ * above 128: a signal ended it (all before was processed and written).
  */
-
 import { parseTable } from '../flow/table.js';
 import { HostConfigError } from '../host/config.js';
 import { openCapture } from './capture-source.js';
+import { checkDistinct } from './distinct-files.js';
 import { Driver, type PacketSink } from './driver.js';
 import type { FrameSource } from './frames.js';
 import { guessLocalAddress } from './guess.js';
+import { Interruption } from './interruption.js';
 import { checkLocal, plainHost, readHostFile, readText, withSysctl } from './network.js';
 import { type HostMaker, type NamedText, ReplayError, type ReplayOptions } from './options.js';
 import { Output } from './output.js';
@@ -34,13 +36,12 @@ export async function runReplay(
     const table = named(o.loadTable);
     const addresses = hostFile === null ? await localAddresses(o, warn) : [];
     for (const file of o.captures) sources.push(openCapture(file));
-    const saver = new Saver(o);
     const driver = new Driver(sources);
     const first = await driver.begin();
     const config = withSysctl(hostFile ? hostFile.config : plainHost(addresses, o, sources), o.sysctl);
     let host: ReplayHost;
     try {
-      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: saver.wantsEvents, warn });
+      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: o.saveEvents !== null, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
       throw e;
@@ -50,8 +51,16 @@ export async function runReplay(
       const refused = host.loadFlows(parseTable(table.text, table.file));
       if (refused > 0) warn(`${table.file}: ${refused} connections found no place (tuple taken twice, or table full)`);
     }
-    await drive(o, host, driver, sources, saver, warn, stdout);
-    return reportDamage(sources, warn) ? 1 : 0;
+    const summary = new Summary();
+    const interruption = new Interruption(() => {
+      // Nobody waits for a pipe any longer.
+      for (const s of sources) s.close();
+      stdout.release();
+    });
+    await drive({ o, host, driver, sources, summary, interruption, warn, stdout });
+    if (interruption.signal !== null)
+      warn(`${interruption.signal} after ${summary.packets} packets, which were processed`);
+    return reportDamage(sources, warn) ? 1 : interruption.exitStatus;
   } finally {
     for (const s of sources) s.close();
   }
@@ -60,6 +69,7 @@ export async function runReplay(
 function checkArguments(o: ReplayOptions): void {
   const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
   for (const a of o.local) checkLocal(a);
+  checkDistinct(o);
   if (stdin > 1) throw new ReplayError('standard input (-) can be read only once', 2);
 }
 
@@ -88,37 +98,55 @@ async function localAddresses(o: ReplayOptions, warn: (line: string) => void): P
   }
 }
 
-async function drive(
-  o: ReplayOptions,
-  host: ReplayHost,
-  driver: Driver,
-  sources: readonly FrameSource[],
-  saver: Saver,
-  warn: (line: string) => void,
-  stdout: Output,
-): Promise<void> {
-  const summary = new Summary();
+interface Run {
+  o: ReplayOptions;
+  host: ReplayHost;
+  driver: Driver;
+  sources: readonly FrameSource[];
+  summary: Summary;
+  interruption: Interruption;
+  warn: (line: string) => void;
+  stdout: Output;
+}
+
+async function drive(run: Run): Promise<void> {
+  const { o, host, driver, sources, summary, interruption, stdout } = run;
+  const arrival = new Arrival(o, host, run.warn);
+  // Opened only now: a mistake in the rules leaves what an earlier run has saved.
+  const saver = new Saver(o, stdout);
+  // A capture on standard output has it for itself.
+  const screen = o.saveCapture === '-' ? Output.stderr() : stdout;
   const progress = o.progress ? new Progress(sources) : null;
   const lines = o.show === 'lines' || o.show === 'json';
   saver.attach(host, o.show === 'json');
-  const arrival = new Arrival(o, host, warn);
+  interruption.watch();
   try {
     await driver.run({
       host,
       summary,
-      packet: lines || saver.perPacket ? packetSink(o, host, stdout, saver) : null,
+      packet: lines || saver.perPacket ? packetSink(o, host, screen, saver) : null,
       event: saver.wantsEvents ? (e) => saver.event(e) : null,
       interfaceFor: (source, name) => arrival.interfaceFor(source, name),
-      progress: progress && ((n) => progress.update(n)),
-      stop: () => stdout.broken && !saver.any,
+      pause: (n) => {
+        progress?.update(n);
+        return interruption.signal === null ? (stdout.drained ?? interruption.turn()) : null;
+      },
+      stop: () => interruption.signal !== null || (stdout.broken && !saver.any),
     });
-  } finally {
     progress?.end();
+    if (o.show === 'summary-json') screen.line(JSON.stringify(summary.report(host)));
+    else if (o.show !== 'json') screen.write((lines && summary.packets > 0 ? '\n' : '') + summary.text(host, o.colour));
+    screen.flush();
+    saver.finish(host);
+    await stdout.settle();
+  } catch (e) {
+    progress?.end();
+    // One output failed: what the others hold back is written all the same.
+    saver.abandon();
+    throw e;
+  } finally {
+    interruption.end();
   }
-  if (o.show === 'summary-json') stdout.line(JSON.stringify(summary.report(host)));
-  else if (o.show !== 'json') stdout.write((lines && summary.packets > 0 ? '\n' : '') + summary.text(host, o.colour));
-  stdout.flush();
-  saver.finish(host);
 }
 
 function packetSink(o: ReplayOptions, host: ReplayHost, stdout: Output, saver: Saver): PacketSink {

@@ -37,8 +37,10 @@ export class Saver {
   private emitted: Emitted[] = [];
   private logged: string[] = [];
 
-  constructor(o: ReplayOptions) {
-    const open = (file: string | null): Output | null => (file === null ? null : Output.open(file));
+  /** `stdout`: for outputs named `-`. */
+  constructor(o: ReplayOptions, stdout: Output) {
+    const open = (file: string | null): Output | null =>
+      file === null ? null : file === '-' ? stdout : Output.open(file);
     this.rules = open(o.saveRules);
     this.rules6 = open(o.saveRules6);
     this.table = open(o.saveTable);
@@ -120,30 +122,46 @@ export class Saver {
 
   /** Writes the final state and closes everything; throws the first OutputError after having tried all. */
   finish(host: ReplayHost): void {
-    let failure: unknown = null;
-    const attempt = (work: () => void): void => {
-      try {
-        work();
-      } catch (e) {
-        failure ??= e;
-      }
-    };
-    attempt(() => this.rules?.write(host.saveRules(2)));
-    attempt(() => this.rules6?.write(host.saveRules(10)));
-    attempt(() => {
+    const attempt = new Attempts();
+    attempt.to(() => this.rules?.write(host.saveRules(2)));
+    attempt.to(() => this.rules6?.write(host.saveRules(10)));
+    attempt.to(() => {
       if (this.table) writeTable(this.table, host.flows(), this.tableFormat);
     });
-    attempt(() => {
+    attempt.to(() => {
       if (this.expectations) for (const e of host.expectations()) this.expectations.line(formatExpectationLine(e));
     });
-    attempt(() => this.writer?.flush());
-    for (const output of this.outputs()) attempt(() => output.close());
-    if (failure !== null) throw failure;
+    this.close(attempt);
+    if (attempt.failure !== null) throw attempt.failure;
+  }
+
+  /** After a failure elsewhere: writes what is held back and closes everything, without the final state. Never throws. */
+  abandon(): void {
+    this.close(new Attempts());
+  }
+
+  private close(attempt: Attempts): void {
+    attempt.to(() => this.writer?.flush());
+    for (const output of this.outputs()) attempt.to(() => output.close());
   }
 
   private outputs(): Output[] {
     const all = [this.rules, this.rules6, this.table, this.expectations, this.events, this.logFile, this.capture];
     return all.filter((o) => o !== null);
+  }
+}
+
+/** Things that are all tried, whatever becomes of those before. */
+class Attempts {
+  /** The first failure; null: none. */
+  failure: unknown = null;
+
+  to(work: () => void): void {
+    try {
+      work();
+    } catch (e) {
+      this.failure ??= e;
+    }
   }
 }
 
