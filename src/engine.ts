@@ -17,7 +17,7 @@
  * @module statewall/engine
  */
 
-export { Statistics } from './conntrack/statistics.js';
+export type { Statistics } from './conntrack/statistics.js';
 export { type EventOptions, formatEventLine } from './flow/event.js';
 export { formatFlowLine, type LineOptions } from './flow/line.js';
 export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
@@ -41,6 +41,7 @@ export {
   type Results,
   VERDICT_SKIPPED,
 } from './host/results.js';
+export { describeError } from './iptables/errors.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
 export { printRule, printRuleset, type SaveOptions } from './iptables/save.js';
 export { RuleError, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from './rules/context.js';

@@ -54,7 +54,7 @@ export function errorLine(error: RuleError, program: string): string {
   return `${program}: ${error.text}`;
 }
 
-/** `FILE:LINE:COLUMN: MESSAGE`, as compilers print; further lines of the message are indented. */
+/** A wrong rule as `FILE:LINE:COLUMN: MESSAGE`, as compilers print; further lines of the message are indented. */
 export function describeError(error: RuleError): string {
   const at = error.position;
   const place = at === null ? '' : `${at.file}:${at.line}:${at.column}: `;

@@ -121,7 +121,7 @@ export interface RuleContext {
   makeRoom(p: Packet, by: number): boolean;
 }
 
-/** A rule that cannot be taken. Prints as `FILE:LINE:COLUMN: MESSAGE`. */
+/** A rule that cannot be taken: `message` is iptables' own, a hint may follow on a line below; `describeError` prints it with its place. */
 export class RuleError extends Error {
   /** Where in the text; null: it was not read from one. */
   readonly position: Position | null;
