@@ -48,7 +48,8 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
   const table = openTable(ruleset, command.table);
   switch (command.verb) {
     case 'A':
-      chainOf(table, command).rules.push(...command.rules);
+      // one by one: arguments of a call are limited, and a list of addresses makes as many rules
+      for (const rule of command.rules) chainOf(table, command).rules.push(rule);
       return;
     case 'I':
       insert(table, command);
