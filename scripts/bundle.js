@@ -1,14 +1,17 @@
 /**
- * Bundles what tsc wrote to build/ into dist/: one file for the engine, one for the rest of the command line.
+ * Bundles what tsc wrote to build/ into dist/: one file for the engine, one for the rest of the command line, one for each
+ * library that the command line uses.
  *
  * Not for size: V8 reads an imported constant from memory at each use, and folds one that stands in the same file. The packet
  * path runs about a quarter faster bundled (docs/decisions/0007-bundle.md).
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+/** Libraries that become part of the package, with their licences. */
+const LIBRARIES = ['commander', 'yaml'];
 const CORE = /build[\\/](wire|flow|capture|conntrack|nat|helpers|rules|iptables|host)[\\/]/;
 
 rmSync(at('dist'), { recursive: true, force: true });
@@ -20,7 +23,6 @@ const bundle = await rolldown({
     'cli/main': at('build/cli/main.js'),
   },
   platform: 'node',
-  external: /^[^./]/,
 });
 await bundle.write({
   dir: at('dist'),
@@ -28,7 +30,14 @@ await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: '[name].js',
   comments: false,
-  codeSplitting: { groups: [{ name: 'core', test: CORE }] },
+  codeSplitting: {
+    groups: [
+      { name: 'core', test: CORE },
+      ...LIBRARIES.map((name) => ({ name, test: new RegExp(`node_modules[\\\\/]${name}[\\\\/]`) })),
+    ],
+  },
 });
 await bundle.close();
+const licences = LIBRARIES.map((name) => `${name}\n\n${readFileSync(at(`node_modules/${name}/LICENSE`), 'utf8')}`);
+writeFileSync(at('dist/third-party-licenses.txt'), licences.join('\n\n'));
 chmodSync(at('dist/cli/main.js'), 0o755);

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; dependencies?: object };
 const work = mkdtempSync(join(tmpdir(), 'statewall-package-'));
 const user = join(work, 'user');
 const installed = join(user, 'node_modules/statewall');
@@ -48,7 +48,8 @@ describe('the package', () => {
   });
 
   it('has nothing that a user does not need', () => {
-    const needed = /^(?:dist\/.*\.js|build\/.*\.d\.ts|examples\/.*|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/;
+    const needed =
+      /^(?:dist\/.*\.js|dist\/third-party-licenses\.txt|build\/.*\.d\.ts|examples\/.*|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/;
     expect(packed.filter((path) => !needed.test(path) || /\.test\.|\/\./.test(path))).toEqual([]);
   });
 
@@ -57,6 +58,12 @@ describe('the package', () => {
     const source = (path: string) => join(root, path.replace(/^build/, 'src').replace(/d\.ts$/, 'ts'));
     expect(declarations.length).toBeGreaterThan(20);
     expect(declarations.filter((path) => !existsSync(source(path)))).toEqual([]);
+  });
+
+  it('needs no other package, and has the licences of what it bundles', () => {
+    expect(own.dependencies ?? {}).toEqual({});
+    const licences = readFileSync(join(installed, 'dist/third-party-licenses.txt'), 'utf8');
+    for (const name of ['commander', 'yaml']) expect(licences).toMatch(new RegExp(`^${name}\n\n.*copyright`, 'ims'));
   });
 
   it('prints its version', () => {
