@@ -1,12 +1,11 @@
 /** The simulated host (host/host) as the replay sees it. */
 import type { FrameBatch } from '../capture/frame-batch.js';
-import { parseAddress } from '../flow/address.js';
 import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
-import type { HostConfig } from '../host/config.js';
 import { Host } from '../host/host.js';
 import { loadRules } from '../iptables/restore.js';
 import { printRule, printRuleset } from '../iptables/save.js';
 import { ETHERTYPES, LINK_ETHERNET, LINK_RAW } from './describe.js';
+import { LocalAddresses } from './local-addresses.js';
 import type { HostMaker, HostSetup, NamedText } from './options.js';
 import {
   type EmitSink,
@@ -57,7 +56,7 @@ class HostAdapter implements ReplayHost {
   private readonly infos = new Map<number, RuleInfo>();
 
   constructor(setup: HostSetup) {
-    this.host = new Host(setup.config, { eventRing: EVENT_RING });
+    this.host = new Host(setup.config, { eventRing: EVENT_RING, answers: setup.answers });
     if (setup.events) this.host.listen();
     this.interfaceNames = this.host.interfaces.map((i) => i?.name ?? '');
     this.own = new LocalAddresses(setup.config);
@@ -201,44 +200,4 @@ class HostAdapter implements ReplayHost {
     const max = settings.get('net.netfilter.nf_conntrack_max') ?? 0;
     return { entries: table.count, peak: table.peak, max };
   }
-}
-
-/** The host's own addresses, compared word by word: hosts have few, and captures many packets. */
-class LocalAddresses {
-  private readonly v4: Int32Array;
-  /** Four words an address. */
-  private readonly v6: Int32Array;
-
-  constructor(config: HostConfig) {
-    const v4: number[] = [];
-    const v6: number[] = [0, 0, 0, 1];
-    for (const i of config.interfaces ?? []) {
-      for (const text of i.addresses ?? []) {
-        const a = parseAddress(text.split('/')[0]);
-        if (a?.family === 2) v4.push(a.words[0]);
-        if (a?.family === 10) v6.push(...a.words);
-      }
-    }
-    this.v4 = Int32Array.from(v4);
-    this.v6 = Int32Array.from(v6);
-  }
-
-  has(bytes: Uint8Array, at: number, family: 2 | 10): boolean {
-    const first = word(bytes, at);
-    if (family === 2) {
-      if (first >>> 24 === 127) return true;
-      for (let k = 0; k < this.v4.length; k++) if (this.v4[k] === first) return true;
-      return false;
-    }
-    const v6 = this.v6;
-    for (let k = 0; k < v6.length; k += 4) {
-      if (v6[k] !== first || v6[k + 3] !== word(bytes, at + 12)) continue;
-      if (v6[k + 1] === word(bytes, at + 4) && v6[k + 2] === word(bytes, at + 8)) return true;
-    }
-    return false;
-  }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

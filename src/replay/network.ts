@@ -33,7 +33,7 @@ export function plainHost(
 ): HostConfig {
   const names = new Set<string>();
   if (options.inInterface !== null) names.add(options.inInterface);
-  for (const s of sources) for (const i of s.interfaces) if (i.name !== '') names.add(i.name);
+  for (const s of sources) for (const i of s.interfaces) if (isInterfaceName(i.name)) names.add(i.name);
   names.delete('lo');
   if (names.size === 0) names.add('eth0');
   const [first, ...others] = names;
@@ -45,6 +45,19 @@ export function plainHost(
       { to: '::/0', dev: first },
     ],
   };
+}
+
+/**
+ * Whether Linux takes it as the name of an interface (net/core/dev.c, dev_valid_name), which `Ethernet 2` of a capture from
+ * elsewhere is not; control characters are refused besides.
+ */
+export function isInterfaceName(name: string): boolean {
+  return /^[^\s/:\x00-\x1f\x7f-\x9f]+$/.test(name) && Buffer.byteLength(name) <= 15 && name !== '.' && name !== '..';
+}
+
+/** Checks --in-interface; throws ReplayError. */
+export function checkInterface(name: string): void {
+  if (!isInterfaceName(name)) throw new ReplayError(`--in-interface: "${name}" cannot be the name of an interface`, 2);
 }
 
 /** Checks --local; throws ReplayError. */

@@ -12,6 +12,7 @@ export interface ReplayOptions {
   /** Addresses of --local, with or without a prefix length. */
   local: readonly string[];
   inInterface: string | null;
+  answers: Answering;
   loadTable: string | null;
   lenient: boolean;
   /** --sysctl, in order; they win over the host file. */
@@ -30,6 +31,13 @@ export interface ReplayOptions {
   saveLog: string | null;
   saveCapture: string | null;
 }
+
+/**
+ * Values of --answers: whether the host answers what is delivered to it. `auto`: if the captures hold nothing that it sent and
+ * --host says what it is.
+ */
+export const ANSWERING = ['auto', 'yes', 'no'] as const;
+export type Answering = (typeof ANSWERING)[number];
 
 /** Forms of --save-table. */
 export const TABLE_FORMATS = ['extended', 'save', 'xml', 'json', 'proc'] as const;
@@ -50,6 +58,8 @@ export interface HostSetup {
   lenient: boolean;
   /** Events will be drained: keep them. */
   events: boolean;
+  /** The host answers what is delivered to it, as one without open sockets. */
+  answers: boolean;
   /** A line for standard error. */
   warn(message: string): void;
 }

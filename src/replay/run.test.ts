@@ -67,6 +67,7 @@ const NOTHING: ReplayOptions = {
   host: null,
   local: ['10.0.0.1'],
   inInterface: null,
+  answers: 'auto',
   loadTable: null,
   lenient: false,
   sysctl: [],

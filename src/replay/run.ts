@@ -4,14 +4,17 @@
  * above 128: a signal ended it (all before was processed and written).
  */
 import { parseTable } from '../flow/table.js';
-import { HostConfigError } from '../host/config.js';
+import { type HostConfig, HostConfigError } from '../host/config.js';
+import { Arrival } from './arrival.js';
 import { openCapture } from './capture-source.js';
 import { checkDistinct } from './distinct-files.js';
 import { Driver, type PacketSink } from './driver.js';
 import type { FrameSource } from './frames.js';
 import { guessLocalAddress } from './guess.js';
+import { isHostHeard } from './host-voice.js';
 import { Interruption } from './interruption.js';
-import { checkLocal, plainHost, readHostFile, readText, withSysctl } from './network.js';
+import { LocalAddresses } from './local-addresses.js';
+import { checkInterface, checkLocal, plainHost, readHostFile, readText, withSysctl } from './network.js';
 import { type HostMaker, type NamedText, ReplayError, type ReplayOptions } from './options.js';
 import { Output } from './output.js';
 import { outcomeText, packetJson, packetLine } from './packet-line.js';
@@ -41,7 +44,8 @@ export async function runReplay(
     const config = withSysctl(hostFile ? hostFile.config : plainHost(addresses, o, sources), o.sysctl);
     let host: ReplayHost;
     try {
-      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: o.saveEvents !== null, warn });
+      const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config);
+      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
       throw e;
@@ -69,6 +73,7 @@ export async function runReplay(
 function checkArguments(o: ReplayOptions): void {
   const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
   for (const a of o.local) checkLocal(a);
+  if (o.inInterface !== null) checkInterface(o.inInterface);
   checkDistinct(o);
   if (stdin > 1) throw new ReplayError('standard input (-) can be read only once', 2);
 }
@@ -93,6 +98,19 @@ async function localAddresses(o: ReplayOptions, warn: (line: string) => void): P
     const share = `${guess.conversations} of ${guess.of} conversations`;
     warn(`the host is taken to be ${guess.address}, which takes part in ${share} (--local or --host says otherwise)`);
     return [guess.address];
+  } finally {
+    for (const s of sources) s.close();
+  }
+}
+
+/** Whether the host that --host describes answers by itself what is delivered to it. */
+async function isAnswering(o: ReplayOptions, config: HostConfig): Promise<boolean> {
+  if (o.answers !== 'auto') return o.answers === 'yes';
+  // what comes only once cannot be looked at ahead
+  if (o.captures.includes('-')) return false;
+  const sources = o.captures.map(openCapture);
+  try {
+    return !(await isHostHeard(sources, new LocalAddresses(config)));
   } finally {
     for (const s of sources) s.close();
   }
@@ -158,45 +176,6 @@ function packetSink(o: ReplayOptions, host: ReplayHost, stdout: Output, saver: S
     const outcome = (): string => `packet ${n}: ${outcomeText(host, results, i)}`;
     saver.packet(host, batch.seconds[i], batch.nanos[i], outcome);
   };
-}
-
-/** On which interface frames arrive. */
-class Arrival {
-  private readonly o: ReplayOptions;
-  private readonly host: ReplayHost;
-  private readonly warn: (line: string) => void;
-  private told = false;
-
-  constructor(o: ReplayOptions, host: ReplayHost, warn: (line: string) => void) {
-    this.o = o;
-    this.host = host;
-    this.warn = warn;
-    if (o.inInterface !== null && host.interfaceIndex(o.inInterface) === 0) {
-      throw new ReplayError(`--in-interface: the host has no interface "${o.inInterface}" (it has ${this.names()})`, 2);
-    }
-  }
-
-  interfaceFor(source: FrameSource, name: string): number {
-    const index = name === '' ? 0 : this.host.interfaceIndex(name);
-    if (index !== 0) return index;
-    if (this.o.inInterface !== null) return this.host.interfaceIndex(this.o.inInterface);
-    if (name !== '') {
-      throw new ReplayError(
-        `${source.name}: the host has no interface "${name}" (it has ${this.names()}): put it into --host, or say --in-interface`,
-      );
-    }
-    const others = this.host.interfaceNames.filter((n) => n !== '' && n !== 'lo');
-    const first = others[0] ?? 'lo';
-    if (others.length > 1 && !this.told) {
-      this.told = true;
-      this.warn(`${source.name} names no interface: its packets are taken to arrive on ${first} (see --in-interface)`);
-    }
-    return this.host.interfaceIndex(first);
-  }
-
-  private names(): string {
-    return this.host.interfaceNames.filter((n) => n !== '').join(', ');
-  }
 }
 
 /** Says which captures ended before their end; true: there was one. */

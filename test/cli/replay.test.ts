@@ -1,41 +1,15 @@
 /** The command line as a user meets it: the built `dist/cli/main.js` as a child process. */
-import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { openCapture } from '../../src/replay/capture-source.js';
+import { example, root, run, start, WEB } from '../support/command.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = process.env.STATEWALL_MAIN ?? join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'statewall-cli-'));
 const file = (name: string): string => join(folder, name);
-const example = (name: string): string => join(root, 'examples/web-server', name);
-const WEB = [example('capture.pcapng'), '--rules', example('rules.v4'), '--host', example('host.yaml')];
-
-beforeAll(() => {
-  if (!existsSync(main)) throw new Error(`${main} is not there: npm run build`);
-});
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Outcome {
-  status: number | null;
-  out: string;
-  err: string;
-}
-
-function run(args: string[], options: { input?: Uint8Array; env?: Record<string, string> } = {}): Outcome {
-  const env = { ...process.env, ...options.env };
-  delete env.FORCE_COLOR;
-  const r = spawnSync(process.execPath, [main, ...args], {
-    input: options.input ?? new Uint8Array(0),
-    env: { ...env, ...options.env },
-    maxBuffer: 1 << 26,
-  });
-  return { status: r.status, out: String(r.stdout), err: String(r.stderr) };
-}
 
 describe('usage', () => {
   test('--version is that of package.json', () => {
@@ -195,12 +169,12 @@ describe('outputs', () => {
     expect([again.status, again.err]).toEqual([0, '']);
   });
   test('a reader that goes away ends it quietly', async () => {
-    const child = spawn(process.execPath, [main, 'replay', ...WEB, ...Array<string>(200).fill(WEB[0])]);
+    const child = start(['replay', ...WEB, ...Array<string>(200).fill(WEB[0])]);
     let err = '';
-    child.stderr.on('data', (d) => {
+    child.stderr?.on('data', (d) => {
       err += d;
     });
-    child.stdout.once('data', () => child.stdout.destroy());
+    child.stdout?.once('data', () => child.stdout?.destroy());
     const status = await new Promise((resolve) => {
       child.on('exit', resolve);
     });
