@@ -115,6 +115,7 @@ async function replay(
     event: null,
     interfaceFor: (_, name) => host.interfaceIndex(name === '' ? 'r0' : name),
     pause: null,
+    idle: () => {},
     stop: () => false,
     ...more,
   });

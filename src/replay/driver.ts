@@ -29,6 +29,8 @@ export interface DriverOptions {
   interfaceFor(source: FrameSource, captureName: string): number;
   /** Called now and then (every batch); a promise is awaited. */
   pause: ((packets: number) => Promise<void> | null) | null;
+  /** Called before input is waited for: whoever looks at a live capture sees what came so far. */
+  idle(): void;
   /** true: no more is wanted (the reader of standard output went away, or a signal came). */
   stop(): boolean;
 }
@@ -98,6 +100,7 @@ export class Driver {
       this.pass(next, batch, next.at, to);
       next.at = to;
       const filled = next.fill();
+      if (filled instanceof Promise) this.o.idle();
       // Awaiting what is there already would cost a turn of the event loop for each batch.
       if (!(filled === true || (filled !== false && (await filled)))) this.open = this.open.filter((s) => s !== next);
       const pause = this.o.pause?.(this.packets) ?? null;

@@ -63,7 +63,7 @@ export async function runReplay(
     });
     await drive({ o, host, driver, sources, summary, interruption, warn, stdout });
     if (interruption.signal !== null)
-      warn(`${interruption.signal} after ${summary.packets} packets, which were processed`);
+      warn(`stopped by ${interruption.signal} after ${summary.packets} packets; all up to there is written`);
     return reportDamage(sources, warn) ? 1 : interruption.exitStatus;
   } finally {
     for (const s of sources) s.close();
@@ -149,6 +149,7 @@ async function drive(run: Run): Promise<void> {
         progress?.update(n);
         return interruption.signal === null ? (stdout.drained ?? interruption.turn()) : null;
       },
+      idle: () => screen.flush(),
       stop: () => interruption.signal !== null || (stdout.broken && !saver.any),
     });
     progress?.end();
