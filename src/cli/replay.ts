@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { wantColour } from '../replay/colour.js';
 import { makeHost } from '../replay/host-adapter.js';
-import { type ReplayOptions, TABLE_FORMATS, type TableFormat } from '../replay/options.js';
+import { ANSWERING, type Answering, type ReplayOptions, TABLE_FORMATS, type TableFormat } from '../replay/options.js';
 import { runReplay } from '../replay/run.js';
 import { readable } from './message.js';
 
@@ -45,6 +45,7 @@ interface RawOptions {
   host?: string;
   local: string[];
   inInterface?: string;
+  answers: Answering;
   loadTable?: string;
   lenient?: boolean;
   sysctl: [string, string][];
@@ -98,6 +99,15 @@ function addInputOptions(command: Command): void {
         .argParser(parseSysctl)
         .default([] as [string, string][], 'the defaults of Linux 6.18'),
     )
+    .addOption(
+      new Option(
+        '--answers <when>',
+        'whether the host answers what is delivered to it, as one without open ports does (ping, RST, port unreachable); auto: ' +
+          'if --host describes it and the captures hold nothing that it sent',
+      )
+        .choices(ANSWERING)
+        .default('auto'),
+    )
     .option('--load-table <file>', 'connections to begin with: any output of conntrack -L, or /proc/net/nf_conntrack')
     .option('--lenient', 'skip rules that are not supported, with a warning, instead of refusing the ruleset');
 }
@@ -149,6 +159,7 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     host: raw.host ?? null,
     local: raw.local,
     inInterface: raw.inInterface ?? null,
+    answers: raw.answers,
     loadTable: raw.loadTable ?? null,
     lenient: raw.lenient === true,
     sysctl: raw.sysctl,

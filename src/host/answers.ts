@@ -48,10 +48,11 @@ export const ICMPV6_TIME_EXCEED = 3;
 export const ICMPV6_PARAMPROB = 4;
 
 /** Where an answer begins in the buffer. */
-const OUT = 64;
+export const OUT = 64;
 const IPV4_HEADER_LEN = 20;
 const IPV6_HEADER_LEN = 40;
-const ICMP_HEADER_LEN = 8;
+/** An ICMP header with id and sequence number, or the unused and MTU fields of an error. */
+export const ICMP_HEADER_LEN = 8;
 const TCP_HEADER_LEN = 20;
 /** RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c): how long an error may get. */
 const ICMP_MAX = 576;
@@ -67,24 +68,29 @@ const TCP_RST = 4;
 const TCP_ACK = 16;
 
 export class Answers {
-  readonly bytes = new Uint8Array(OUT + ICMPV6_MAX + 64);
-  readonly view = new DataView(this.bytes.buffer);
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
   start = 0;
   end = 0;
 
-  readonly #routing: Routing;
+  protected readonly routing: Routing;
   readonly #ttl4: number;
   readonly #ttl6: number;
-  readonly #source = new Int32Array(4);
-  readonly #options: IpOptions | null;
+  protected readonly source = new Int32Array(4);
+  protected readonly options: IpOptions | null;
   /** net.netfilter.nf_conntrack_checksum */
   readonly #tracksChecksums: boolean;
   #id = 0;
 
-  /** `options`: of the packet that is on its way, for errors about packets that have IPv4 options. */
-  constructor(routing: Routing, sysctl: SysctlReader, options: IpOptions | null = null) {
-    this.#routing = routing;
-    this.#options = options;
+  /**
+   * @param options of the packet that is on its way, for answers to packets that have IPv4 options
+   * @param size bytes of the longest answer
+   */
+  constructor(routing: Routing, sysctl: SysctlReader, options: IpOptions | null = null, size = ICMPV6_MAX) {
+    this.bytes = new Uint8Array(OUT + size + 64);
+    this.view = new DataView(this.bytes.buffer);
+    this.routing = routing;
+    this.options = options;
     this.#ttl4 = sysctl.number('net.ipv4.ip_default_ttl', DEFAULT_TTL);
     this.#tracksChecksums = sysctl.number('net.netfilter.nf_conntrack_checksum', 1) !== 0;
     this.#ttl6 = sysctl.number('net.ipv6.conf.all.hop_limit', DEFAULT_TTL);
@@ -122,11 +128,19 @@ export class Answers {
     // HAS_TCP asks for a sane data offset, which a RST does not need
     if ((p.has & HAS_TCP) === 0 && (l4Len < TCP_HEADER_LEN || p.l4Off + TCP_HEADER_LEN > p.end)) return false;
     const flags = p.view.getUint8(p.l4Off + 13);
-    if ((flags & TCP_RST) !== 0 || !this.#checksumOk(p, IPPROTO_TCP) || !this.#addressesAnswerable(p)) return false;
-    const at = this.#begin(p, p.tuple, T_DST, IPPROTO_TCP, TCP_HEADER_LEN, 0);
+    if ((flags & TCP_RST) !== 0 || !this.#checksumOk(p, IPPROTO_TCP) || !this.addressesAnswerable(p)) return false;
+    this.writeReset(p, flags, 0, 0);
+    return true;
+  }
+
+  /** Writes the RST that answers a segment with these flags; the bytes of IP options stand there already. */
+  protected writeReset(p: Packet, flags: number, tos: number, optionsLen: number): void {
+    const at = this.begin(p, p.tuple, T_DST, IPPROTO_TCP, TCP_HEADER_LEN, optionsLen);
+    this.writeTos(p.family, tos);
     if (p.family === AF_INET) this.bytes[OUT + 6] = IP_DF;
     const view = this.view;
     const old = p.view;
+    const l4Len = p.l3Off + p.l3Len - p.l4Off;
     view.setUint16(at, old.getUint16(p.l4Off + 2));
     view.setUint16(at + 2, old.getUint16(p.l4Off));
     const acked = (flags & TCP_ACK) !== 0;
@@ -139,8 +153,19 @@ export class Answers {
     view.setInt32(at + 16, 0);
     const pseudo = pseudoSum(this.view, OUT, p.family, TCP_HEADER_LEN, IPPROTO_TCP);
     view.setUint16(at + 16, internetChecksum(view, at, at + TCP_HEADER_LEN, pseudo));
-    if (p.family === AF_INET) writeHeaderChecksum(this.bytes, OUT, IPV4_HEADER_LEN);
-    return true;
+    if (p.family === AF_INET) writeHeaderChecksum(this.bytes, OUT, at - OUT);
+  }
+
+  /** TOS or traffic class of the answer that `begin` began. */
+  protected writeTos(family: number, tos: number): void {
+    if (family === AF_INET) this.bytes[OUT + 1] = tos;
+    else this.view.setUint16(OUT, 0x6000 | (tos << 4));
+  }
+
+  /** The next IP id. */
+  protected writeId(): void {
+    this.#id = (this.#id + 1) & 0xffff;
+    this.view.setUint16(OUT + 4, this.#id);
   }
 
   #error4(p: Packet, type: number, code: number, info: number): boolean {
@@ -148,20 +173,19 @@ export class Answers {
     if (p.packetType !== PACKET_HOST || (p.has & HAS_LATER_FRAGMENT) !== 0) return false;
     const headerLen = (view.getUint8(p.l3Off) & 15) * 4;
     if (p.protocol === IPPROTO_ICMP && !isQuery(p, p.l3Off + headerLen)) return false;
-    const local = this.#routing.addressType(AF_INET, p.tuple, T_DST, 0);
+    const local = this.routing.addressType(AF_INET, p.tuple, T_DST, 0);
     if (local === RTN_BROADCAST || local === RTN_MULTICAST) return false;
-    if (local === RTN_LOCAL) for (let i = 0; i < 4; i++) this.#source[i] = p.tuple[T_DST + i]!;
-    else if (!this.#routing.selectSource(AF_INET, p.tuple, T_SRC, this.#source, 0)) return false;
+    if (local === RTN_LOCAL) for (let i = 0; i < 4; i++) this.source[i] = p.tuple[T_DST + i]!;
+    else if (!this.routing.selectSource(AF_INET, p.tuple, T_SRC, this.source, 0)) return false;
     let optionsLen = 0;
-    if (headerLen > IPV4_HEADER_LEN && this.#options !== null && (p.has & HAS_LOCAL_ORIGIN) === 0) {
-      optionsLen = this.#options.echo(p, this.bytes, OUT + IPV4_HEADER_LEN, this.#source[0]!);
+    if (headerLen > IPV4_HEADER_LEN && this.options !== null && (p.has & HAS_LOCAL_ORIGIN) === 0) {
+      optionsLen = this.options.echo(p, this.bytes, OUT + IPV4_HEADER_LEN, this.source[0]!);
     }
     if (optionsLen < 0) return false;
     const quoted = Math.min(p.l3Len, ICMP_MAX - IPV4_HEADER_LEN - optionsLen - ICMP_HEADER_LEN);
-    const at = this.#begin(p, this.#source, 0, IPPROTO_ICMP, ICMP_HEADER_LEN + quoted, optionsLen);
+    const at = this.begin(p, this.source, 0, IPPROTO_ICMP, ICMP_HEADER_LEN + quoted, optionsLen);
     this.bytes[OUT + 1] = (view.getUint8(p.l3Off + 1) & TOS_MASK) | TOS_CONTROL;
-    this.#id = (this.#id + 1) & 0xffff;
-    this.view.setUint16(OUT + 4, this.#id);
+    this.writeId();
     // a pointer stands in the first of the four bytes, an MTU in the last two (RFC 792, RFC 1191)
     this.#message(p, at, type, code, type === ICMP_PARAMETERPROB ? info << 24 : info, quoted);
     this.view.setUint16(at + 2, internetChecksum(this.view, at, this.end));
@@ -176,14 +200,14 @@ export class Answers {
     if (group && type !== ICMPV6_PKT_TOOBIG && type !== ICMPV6_PARAMPROB) return false;
     const unspecified = (tuple[T_SRC]! | tuple[T_SRC + 1]! | tuple[T_SRC + 2]! | tuple[T_SRC + 3]!) === 0;
     if (unspecified || tuple[T_SRC]! >>> 24 === 255 || isIneligible(p)) return false;
-    const local = this.#routing.addressType(AF_INET6, tuple, T_DST, 0);
+    const local = this.routing.addressType(AF_INET6, tuple, T_DST, 0);
     if (!group && (local === RTN_LOCAL || local === RTN_ANYCAST)) {
-      for (let i = 0; i < 4; i++) this.#source[i] = tuple[T_DST + i]!;
-    } else if (!this.#routing.selectSource(AF_INET6, tuple, T_SRC, this.#source, 0)) {
+      for (let i = 0; i < 4; i++) this.source[i] = tuple[T_DST + i]!;
+    } else if (!this.routing.selectSource(AF_INET6, tuple, T_SRC, this.source, 0)) {
       return false;
     }
     const quoted = Math.min(p.l3Len, ICMPV6_MAX - IPV6_HEADER_LEN - ICMP_HEADER_LEN);
-    const at = this.#begin(p, this.#source, 0, IPPROTO_ICMPV6, ICMP_HEADER_LEN + quoted, 0);
+    const at = this.begin(p, this.source, 0, IPPROTO_ICMPV6, ICMP_HEADER_LEN + quoted, 0);
     this.#message(p, at, type, code, info, quoted);
     const pseudo = pseudoSum(this.view, OUT, AF_INET6, ICMP_HEADER_LEN + quoted, IPPROTO_ICMPV6);
     this.view.setUint16(at + 2, internetChecksum(this.view, at, this.end, pseudo));
@@ -209,7 +233,7 @@ export class Answers {
    * Writes the IP header of an answer to p's sender from the address at `words[wordsAt..]`; sets `start` and `end`. TOS, id and
    * checksum are 0. Returns where the payload begins.
    */
-  #begin(
+  protected begin(
     p: Packet,
     words: Int32Array,
     wordsAt: number,
@@ -243,9 +267,9 @@ export class Answers {
   }
 
   /** A RST goes to and comes from one host each. */
-  #addressesAnswerable(p: Packet): boolean {
+  protected addressesAnswerable(p: Packet): boolean {
     if (p.family === AF_INET) {
-      const type = this.#routing.addressType(AF_INET, p.tuple, T_DST, 0);
+      const type = this.routing.addressType(AF_INET, p.tuple, T_DST, 0);
       return type !== RTN_BROADCAST && type !== RTN_MULTICAST;
     }
     return isUnicast6(p.tuple, T_SRC) && isUnicast6(p.tuple, T_DST);
@@ -293,7 +317,7 @@ export class Answers {
 }
 
 /** Sum of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) from the addresses of the IP header at `l3Off`. */
-function pseudoSum(view: DataView, l3Off: number, family: number, length: number, protocol: number): number {
+export function pseudoSum(view: DataView, l3Off: number, family: number, length: number, protocol: number): number {
   const addresses = family === AF_INET ? sumBytes(view, l3Off + 12, l3Off + 20) : sumBytes(view, l3Off + 8, l3Off + 40);
   return addresses + length + protocol;
 }

@@ -55,6 +55,7 @@ import {
 import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
 import { mayForward } from './forward.js';
 import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
+import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
@@ -71,6 +72,11 @@ export interface HostOptions {
   seed?: number;
   /** Events that wait to be drained at most; more are lost and counted. */
   eventRing?: number;
+  /**
+   * Whether the host answers by itself what is delivered to it, as a host without any open socket does: replies to pings, RST,
+   * "port unreachable", "protocol unreachable". Default: false, for where such answers are among the packets that it is given.
+   */
+  answers?: boolean;
 }
 
 /** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
@@ -136,6 +142,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /** One for each level of answers inside answers. */
   private readonly answers: Answers[] = [];
   private readonly answerPackets: Packet[] = [];
+  /** null: what is delivered is not answered. */
+  private readonly stack: LocalStack | null;
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
   /** The packet that is on its way: the arrived one, or what its last fragment completed. */
   protected current = new Packet();
@@ -165,6 +173,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     this.nat = new Nat(this.tracker, this);
     this.templates = this.tracker.templates;
     this.engine = new RuleEngine(this);
+    this.stack = options.answers ? new LocalStack(this.routing, this.network.sysctl, this.options) : null;
     for (let i = 0; i < ANSWER_DEPTH; i++) {
       this.answers.push(new Answers(this.routing, this.network.sysctl, this.options));
       this.answerPackets.push(new Packet());
@@ -386,6 +395,17 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     if (!answers.tcpReset(p)) return;
     if (p.connection >= 0) this.tracker.setClosing(p.connection);
     this.sendAnswer(answers, p.connection);
+  }
+
+  /**
+   * A packet was delivered to the host itself: sends what a host without sockets answers, if this one is to answer. On `lo` it
+   * stays silent: what is sent there arrives only if the capture says so.
+   * @internal
+   */
+  delivered(p: Packet): void {
+    if (this.stack === null || p.inInterface === LO_INDEX) return;
+    const kind = this.stack.answer(p, this.nowMs);
+    if (kind !== STACK_SILENT) this.sendAnswer(this.stack, kind === STACK_ANSWERS_ATTACHED ? p.connection : -1);
   }
 
   /** The buffer for the next answer; null: answers answer answers, too deep. */

@@ -90,6 +90,7 @@ function input(h: HostKernel, p: Packet): number {
   v = confirm(h, p); // last
   if (v !== VERDICT_ACCEPT) return v;
   h.emit(p, EMIT_DELIVERED);
+  h.delivered(p);
   return VERDICT_ACCEPT;
 }
 
