@@ -200,8 +200,12 @@ describe('other protocols', () => {
     expect(answered(six(60, [...options(60), ...options(253), ...payload]))).toMatch(/^.{80}0401....00000030/);
     expect(answered(six(60, [...options(6), ...segment(2)]))).toMatch(new RegExp(`^6000000000140640${TO6}`));
     expect(answered(six(60, [...options(59), ...payload]))).toBe('');
-    expect(answered(six(43, [...[253, 0, 4, 0, 0, 0, 0, 0], ...payload]))).toMatch(/^.{80}0401....00000028/);
-    expect(answered(six(43, [...[6, 0, 4, 1, 0, 0, 0, 0], ...segment(2)]))).toBe('');
+    const routing = (type: number, left: number): Bytes => [253, 0, type, left, 0, 0, 0, 0, ...payload];
+    expect(answered(six(43, routing(0, 0)))).toMatch(/^.{80}0401....00000028/);
+    expect(answered(six(43, routing(0, 1)))).toMatch(/^.{80}0400....0000002a/);
+    expect(answered(six(43, routing(4, 0)))).toBe('');
+    expect(answered(six(43, routing(4, 1)))).toBe('');
+    expect(answered(six(51, [6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...segment(2)]))).toMatch(/^.{80}0401....00000006/);
   });
 });
 

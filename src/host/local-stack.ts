@@ -220,7 +220,12 @@ export class LocalStack extends Answers {
         if (wrong < 0) return STACK_SILENT;
         if (wrong > 0) return this.#problem(p, ICMPV6_UNK_OPTION, wrong - p.l3Off);
       }
-      if (next === IPPROTO_ROUTING && p.view.getUint8(p.l3Off + at + 3) !== 0) return this.#routingHeader(p, at);
+      if (next === IPPROTO_ROUTING) {
+        const type = p.view.getUint8(p.l3Off + at + 2);
+        if (type === SRCRT_TYPE_3 || type === SRCRT_TYPE_4) return STACK_SILENT;
+        // ipv6_rthdr_rcv: one that is at its end is passed over, whatever it is
+        if (p.view.getUint8(p.l3Off + at + 3) !== 0) return this.#problem(p, ICMPV6_HDR_FIELD, at + 2);
+      }
       const length = next === IPPROTO_FRAGMENT ? 8 : (p.view.getUint8(p.l3Off + at + 1) + 1) * 8;
       next = p.view.getUint8(p.l3Off + at);
       nextAt = at;
@@ -229,13 +234,6 @@ export class LocalStack extends Answers {
     if (next === IPPROTO_TCP || next === IPPROTO_UDP || next === IPPROTO_UDPLITE || next === IPPROTO_ICMPV6)
       return CHAIN_FINE;
     return next === IPPROTO_PIM ? STACK_SILENT : this.#problem(p, ICMPV6_UNK_NEXTHDR, nextAt);
-  }
-
-  /** One that is not at its end, of a type that is not known or not switched on (ipv6_rthdr_rcv). */
-  #routingHeader(p: Packet, at: number): number {
-    const type = p.view.getUint8(p.l3Off + at + 2);
-    if (type === SRCRT_TYPE_3 || type === SRCRT_TYPE_4) return STACK_SILENT;
-    return this.#problem(p, ICMPV6_HDR_FIELD, at + 2);
   }
 
   #problem(p: Packet, code: number, pointer: number): number {
