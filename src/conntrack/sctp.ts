@@ -42,7 +42,6 @@ const INIT_FIELDS = 16;
 const DATA = 0;
 const INIT = 1;
 const INIT_ACK = 2;
-const SACK = 3;
 const HEARTBEAT = 4;
 const HEARTBEAT_ACK = 5;
 const ABORT = 6;
@@ -55,7 +54,7 @@ const SHUTDOWN_COMPLETE = 14;
 /** The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the peer's own. */
 const FLAG_T = 1;
 
-/** Row of NEXT by chunk type; -1: the chunk changes nothing. */
+/** Row of NEXT by chunk type; -1: the chunk changes nothing (DATA and SACK too) and begins nothing. */
 const ROW = new Int8Array(256).fill(-1);
 [
   INIT,
@@ -72,11 +71,10 @@ const ROW = new Int8Array(256).fill(-1);
 ].forEach((type, row) => {
   ROW[type] = row;
 });
-ROW[DATA] = ROW[SACK] = 11;
 
 const IV = 9;
 const STATES = 9;
-const ROWS = 12;
+const ROWS = 11;
 /**
  * Next state by direction, row and state. Columns: NONE, CLOSED, COOKIE_WAIT, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_SENT,
  * SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, HEARTBEAT_SENT.
@@ -90,11 +88,10 @@ const NEXT = new Uint8Array([
   ...[SA, CL, CW, CE, ES, SA, SA, SA, SA], // SHUTDOWN ACK
   ...[CL, CL, CW, CE, ES, SS, SR, SA, CL], // ERROR: a stale cookie cannot come from here
   ...[CL, CL, CE, CE, ES, SS, SR, SA, CL], // COOKIE ECHO: the third of four messages
-  ...[CL, CL, CW, CE, ES, SS, SR, SA, CL], // COOKIE ACK: comes from the other side
+  ...[CL, CL, CW, ES, ES, SS, SR, SA, CL], // COOKIE ACK: after crossing INITs it may come from here
   ...[CL, CL, CW, CE, ES, SS, SR, CL, CL], // SHUTDOWN COMPLETE
   ...[HS, CL, CW, CE, ES, SS, SR, SA, HS], // HEARTBEAT: may be the first to be seen on another path
   ...[CL, CL, CW, CE, ES, SS, SR, SA, HS], // HEARTBEAT ACK
-  ...[IV, CL, CW, CE, ES, SS, SR, SA, CL], // DATA, SACK
   // reply direction
   ...[IV, CL, CW, CE, ES, SS, SR, SA, IV], // INIT: crossing
   ...[IV, CW, CW, CE, ES, SS, SR, SA, IV], // INIT ACK: the second of four messages
@@ -102,12 +99,11 @@ const NEXT = new Uint8Array([
   ...[IV, CL, CW, CE, SR, SS, SR, SA, IV], // SHUTDOWN: the other side has sent everything
   ...[IV, CL, CW, CE, ES, SA, SA, SA, IV], // SHUTDOWN ACK
   ...[IV, CL, CW, CL, ES, SS, SR, SA, IV], // ERROR: a stale cookie
-  ...[IV, CL, CW, CE, ES, SS, SR, SA, IV], // COOKIE ECHO: comes from the other side
+  ...[IV, CL, CE, CE, ES, SS, SR, SA, IV], // COOKIE ECHO: after crossing INITs it may come from there
   ...[IV, CL, CW, ES, ES, SS, SR, SA, IV], // COOKIE ACK: the fourth of four messages
   ...[IV, CL, CW, CE, ES, SS, SR, CL, IV], // SHUTDOWN COMPLETE
   ...[IV, CL, CW, CE, ES, SS, SR, SA, HS], // HEARTBEAT
   ...[IV, CL, CW, CE, ES, SS, SR, SA, ES], // HEARTBEAT ACK: the path is alive both ways
-  ...[IV, CL, CW, CE, ES, SS, SR, SA, ES], // DATA, SACK
 ]);
 
 /** Words of an SCTP record: tags of both directions, INIT seen in both, flags. */
@@ -182,7 +178,8 @@ function sctpNew(t: Tracker, p: Packet, base: number): boolean {
       }
       w[base + R_TAG + 1] = p.view.getInt32(at + 4);
     } else if (type === HEARTBEAT) w[base + R_TAG] = tag;
-    else w[base + R_TAG + 1] = tag; // out of the blue: the answer carries this tag
+    // out of the blue: the SHUTDOWN COMPLETE that answers carries this tag (RFC 9260 section 8.4)
+    else if (type === SHUTDOWN_ACK) w[base + R_TAG + 1] = tag;
   }
   return fine;
 }
@@ -272,11 +269,13 @@ function initTag(t: Tracker, p: Packet, base: number, direction: number, at: num
   if (at + 4 + INIT_FIELDS > p.end) return false;
   const tag = p.view.getInt32(at + 4);
   const peer = 1 - direction;
+  const known = w[base + R_TAG + peer]!;
   if (type === INIT) {
+    // a repeated one, or one with the tag of an INIT ACK, tells nothing new about who began
+    if (known === tag && (w[base + R_STATUS]! & IPS_CONFIRMED) !== 0) return true;
     if (w[base + R_INIT + direction] !== 0 && w[base + R_INIT + peer] !== 0) w[base + R_INIT + peer] = 0;
     w[base + R_INIT + direction] = 1;
   } else {
-    const known = w[base + R_TAG + peer]!;
     if (w[base + R_INIT + peer] === 0 && known !== 0 && known !== tag) return false;
     // crossing INITs
     if (w[base + R_INIT + direction] !== 0 && w[base + R_INIT + peer] !== 0 && known !== tag) return false;
@@ -317,11 +316,14 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
       if (type === INIT && newState === CL && oldState === CL && (w[base + R_STATUS]! & IPS_CONFIRMED) !== 0)
         ignore = true;
     }
+    // the handshake is over: an INIT ACK may no longer bring a tag
+    if (type === COOKIE_ACK) w[base + R_INIT] = w[base + R_INIT + 1] = 0;
     w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | newState;
-    if (oldState !== newState) t.note(slot, IPCT_PROTOINFO);
+    if (oldState === newState) continue;
+    t.note(slot, IPCT_PROTOINFO);
+    if ((oldState === CE || oldState === HS) && newState === ES) t.setAssured(slot);
   }
   if (ignore) return TRACK_ACCEPT;
   t.refresh(slot, direction, p.l3Len, t.timeoutsOf(slot, t.settings.sctp)[newState]!);
-  if ((oldState === CE || oldState === HS) && direction === 1 && newState === ES) t.setAssured(slot);
   return TRACK_ACCEPT;
 }
