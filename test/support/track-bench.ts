@@ -14,8 +14,9 @@ import {
   RECORD_SHIFT,
   STATE_MASK,
 } from '../../src/conntrack/layout.js';
+import type { TrackerOptions } from '../../src/conntrack/lifecycle.js';
 import { Settings } from '../../src/conntrack/sysctl.js';
-import { Tracker, type TrackerOptions } from '../../src/conntrack/tracker.js';
+import { Tracker } from '../../src/conntrack/tracker.js';
 import { fillTransportChecksum } from '../../src/wire/checksum.js';
 import { CT_NONE, HOOK_PREROUTING, Packet } from '../../src/wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../../src/wire/parse.js';
