@@ -3,9 +3,11 @@
  * library that the command line uses.
  *
  * Not for size: V8 reads an imported constant from memory at each use, and folds one that stands in the same file. The packet
- * path runs about a quarter faster bundled (docs/decisions/0007-bundle.md).
+ * path runs about a quarter faster bundled (docs/decisions/0007-bundle.md). The declarations that the engine's lead to are copied
+ * beside it, so that dist/ is all that the package needs.
  */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -41,3 +43,14 @@ await bundle.close();
 const licences = LIBRARIES.map((name) => `${name}\n\n${readFileSync(at(`node_modules/${name}/LICENSE`), 'utf8')}`);
 writeFileSync(at('dist/third-party-licenses.txt'), licences.join('\n\n'));
 chmodSync(at('dist/cli/main.js'), 0o755);
+
+/** Copies a declaration file and all that it refers to from build/ to dist/types/. */
+function copyDeclarations(path, seen) {
+  if (seen.has(path)) return;
+  seen.add(path);
+  cpSync(at(`build/${path}`), at(`dist/types/${path}`));
+  const text = readFileSync(at(`build/${path}`), 'utf8');
+  for (const [, from] of text.matchAll(/(?:\bfrom |\bimport\(|\bimport )["'](\.[^"']*)\.js["']/g))
+    copyDeclarations(`${posix.join(posix.dirname(path), from)}.d.ts`, seen);
+}
+copyDeclarations('engine.d.ts', new Set());
