@@ -3,7 +3,7 @@
  * fastest way; pipes through the event loop, so that signals are heard while nothing comes; gzip (known by its first bytes,
  * whatever the name) goes through zlib's stream.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { isatty } from 'node:tty';
@@ -38,6 +38,17 @@ export function openCapture(file: string): FrameSource {
     return new CaptureFile(name, fd, stat.isFile() ? stat.size : 0, !stdin, pipe);
   } catch (e) {
     throw new InputError(name, e);
+  }
+}
+
+/** Whether what a capture's name leads to comes only once: standard input, a pipe (`<(zcat x)`). */
+export function isReadOnce(file: string): boolean {
+  if (file === '-') return true;
+  try {
+    const stat = statSync(file);
+    return stat.isFIFO() || stat.isSocket() || stat.isCharacterDevice();
+  } catch {
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@
 import { parseTable } from '../flow/table.js';
 import { type HostConfig, HostConfigError } from '../host/config.js';
 import { Arrival } from './arrival.js';
-import { openCapture } from './capture-source.js';
+import { isReadOnce, openCapture } from './capture-source.js';
 import { checkDistinct } from './distinct-files.js';
 import { Driver, type PacketSink } from './driver.js';
 import type { FrameSource } from './frames.js';
@@ -85,11 +85,11 @@ function named(file: string | null): NamedText | null {
 /** --local, or the address found in a first pass over the captures. */
 async function localAddresses(o: ReplayOptions, warn: (line: string) => void): Promise<readonly string[]> {
   if (o.local.length > 0) return o.local;
-  if (o.captures.includes('-')) {
-    throw new ReplayError(
-      'whose capture this is cannot be found out from standard input, which is read only once: say --local ADDRESS or --host FILE',
-      2,
-    );
+  const once = o.captures.find(isReadOnce);
+  if (once !== undefined) {
+    const name = once === '-' ? 'standard input' : once;
+    const remedy = 'which can be read only once: say --local ADDRESS or --host FILE';
+    throw new ReplayError(`whose capture this is cannot be found out from ${name}, ${remedy}`, 2);
   }
   const sources = o.captures.map(openCapture);
   try {
@@ -107,7 +107,7 @@ async function localAddresses(o: ReplayOptions, warn: (line: string) => void): P
 async function isAnswering(o: ReplayOptions, config: HostConfig): Promise<boolean> {
   if (o.answers !== 'auto') return o.answers === 'yes';
   // what comes only once cannot be looked at ahead
-  if (o.captures.includes('-')) return false;
+  if (o.captures.some(isReadOnce)) return false;
   const sources = o.captures.map(openCapture);
   try {
     return !(await isHostHeard(sources, new LocalAddresses(config)));
