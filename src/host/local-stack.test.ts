@@ -155,14 +155,20 @@ describe('ICMP', () => {
     const bytes = ip6(58, [128, 0, 0, 0, ...rest], { ...V6, destination: 'ff02::1' });
     expect(answered(bytes)).toMatch(new RegExp(`^6000000000083a40${TO6}8100`));
   });
-  it('a large echo is cut on its way out', () => {
+  it.each([
+    ['IPv4', (data: Bytes) => four(1, icmp(8, 0, rest, data)), [1500, 1500, 68]],
+    ['IPv6', (data: Bytes) => six(58, [128, 0, 0, 0, ...rest, ...data]), [1496, 1496, 160]],
+  ])('a large echo is cut on its way out, %s', (_, echo, lengths) => {
     const data = Array.from({ length: 3000 }, (_, i) => i & 255);
     const pieces: number[] = [];
     const h = host();
     h.onEmit = (_bytes, start, end, _dev, _kind, made) => made && pieces.push(end - start);
-    const bytes = Uint8Array.from(four(1, icmp(8, 0, rest, data)));
+    const bytes = Uint8Array.from(echo(data));
+    const p = new Packet();
+    parseNetwork(p, bytes, 0, bytes.length);
+    fillTransportChecksum(p);
     h.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, h.interfaceIndex('r0'));
-    expect(pieces).toEqual([1500, 1500, 68]);
+    expect(pieces).toEqual(lengths);
   });
 });
 

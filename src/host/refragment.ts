@@ -72,7 +72,13 @@ export class Refragmenter {
       return FRAGMENT_DONE;
     }
     if (p.l3Len <= mtu && (isWhole || p.l3Len <= cuts.maxSize)) return FRAGMENT_WHOLE;
-    if (isWhole || cuts.maxSize > mtu) return FRAGMENT_TOO_BIG;
+    if (isWhole) {
+      // only a packet's source may cut it (RFC 8200 section 4.5); TCP makes its segments fit by itself
+      if ((p.has & HAS_LOCAL_ORIGIN) === 0 || p.protocol === IPPROTO_TCP) return FRAGMENT_TOO_BIG;
+      this.#send6(p, null, mtu, sink);
+      return FRAGMENT_DONE;
+    }
+    if (cuts.maxSize > mtu) return FRAGMENT_TOO_BIG;
     this.#send6(p, cuts, Math.max(IPV6_MIN_MTU, cuts.maxSize), sink);
     return FRAGMENT_DONE;
   }
@@ -115,14 +121,14 @@ export class Refragmenter {
     sink.fragment(out, OUT_L3, OUT_L3 + length);
   }
 
-  #send6(p: Packet, cuts: Cuts, limit: number, sink: FragmentSink): void {
+  #send6(p: Packet, cuts: Cuts | null, limit: number, sink: FragmentSink): void {
     const headerLen = unfragmentableLen(p);
     const room = limit - headerLen - FRAGMENT_HEADER_LEN;
     const total = p.l3Len - headerLen;
     this.#identification = (this.#identification + 1) | 0;
     // where the header that is repeated ends elsewhere than before, the payload begins earlier or later
-    const shift = cuts.headerLen - headerLen;
-    if (keepsCuts(p, cuts, headerLen, room, total)) {
+    const shift = cuts === null ? 0 : cuts.headerLen - headerLen;
+    if (cuts !== null && keepsCuts(p, cuts, headerLen, room, total)) {
       for (let i = 0, from = 0; i < cuts.cutCount; i++) {
         const to = cuts.cuts[i]! + shift;
         this.#piece6(p, headerLen, from, to, from | (to < total ? 1 : 0), sink);
