@@ -6,7 +6,7 @@
  * for the next packet that passes. DESTROY is delivered at once. A full ring loses the event and counts it (`lost`), as a
  * netlink socket answers ENOBUFS.
  */
-import { R_COLD, RECORD_SHIFT, RECORD_WORDS } from './layout.js';
+import { F_COLD, R_STATUS, RECORD_SHIFT, RECORD_WORDS } from './layout.js';
 import type { ConnTable } from './table.js';
 
 /** include/uapi/linux/netfilter/nf_conntrack_common.h: enum ip_conntrack_events, as bits. */
@@ -24,11 +24,12 @@ export const IPCT_LABEL = 1 << 10;
 export const IPCT_SYNPROXY = 1 << 11;
 
 const HIGH_WORDS = 12;
-/** Words of an event: the record, its IPv6 words, then mask, slot, ms left. */
+/** Words of an event: the record, its IPv6 words, then mask, slot, ms left, zones. */
 const EVENT_WORDS = 48;
 const E_MASK = 44;
 const E_SLOT = 45;
 const E_LEFT = 46;
+const E_ZONES = 47;
 /** Doubles of an event: four counters, start and stop, time of the event. */
 const EVENT_DOUBLES = 8;
 
@@ -43,6 +44,8 @@ export class EventView {
   slot = 0;
   /** ms to the deadline. */
   leftMs = 0;
+  /** As ConnTable.zonesOf. */
+  zones = 0;
   doubles!: Float64Array;
   /** First of: packets and bytes original, packets and bytes reply, start, stop, time of the event (ms since the epoch). */
   doublesBase = 0;
@@ -94,14 +97,14 @@ export class EventRing {
     w[base + E_MASK] = mask;
     w[base + E_SLOT] = slot;
     w[base + E_LEFT] = leftMs;
+    w[base + E_ZONES] = table.zonesOf(slot);
     const d = this.doubles;
     const db = at * EVENT_DOUBLES;
-    const counters = table.counters;
-    for (let i = 0; i < 4; i++) d[db + i] = counters.length === 0 ? 0 : counters[slot * 4 + i]!;
+    for (let i = 0; i < 4; i++) d[db + i] = table.counter(slot, i);
     d[db + 4] = table.stamps.length === 0 ? 0 : table.stamps[slot * 2]!;
     d[db + 5] = table.stamps.length === 0 ? 0 : table.stamps[slot * 2 + 1]!;
     d[db + 6] = timeMs;
-    if (table.words[from + R_COLD] !== 0) this.keepCold(table, slot, at);
+    if ((table.words[from + R_STATUS]! & F_COLD) !== 0) this.keepCold(table, slot, at);
     else this.forgetCold(at);
   }
 
@@ -129,6 +132,7 @@ export class EventRing {
     view.mask = this.words[base + E_MASK]!;
     view.slot = this.words[base + E_SLOT]!;
     view.leftMs = this.words[base + E_LEFT]!;
+    view.zones = this.words[base + E_ZONES]!;
     view.doubles = this.doubles;
     view.doublesBase = at * EVENT_DOUBLES;
     view.helper = this.helpers[at]!;

@@ -9,18 +9,18 @@
  *    4 reply destination, first word                20 scale | flags << 8
  *    5 reply ports                                  21-25            reply direction's window, the same five
  *    6 protocol | family << 8                       26 last_seq
- *    7 zone original | zone reply << 16             27 last_ack
+ *    7 id: serial number, 0 in a free slot          27 last_ack
  *    8 deadline, ms of the table's clock, Int32     28 last_end
  *      (before confirmation: the timeout, ms)       29 last_win | retrans << 16 | last_index << 24 | last_dir << 31
  *    9 status: IPS_ bits, private bits from 24 on   30 wheel: next slot + 1
  *   10 state | last_wscale << 8 | last_flags << 12  31 wheel: previous slot + 1
  *      | wheel position << 20
  *   11 mark
- *   12 id: serial number of the connection, 0 in a free slot
- *   13 hash of the original tuple
- *   14 hash of the reply tuple
- *   15 index into the cold store, 0 = none
+ *   12, 13 packets and bytes of the original direction, modulo 2^32 (F_COUNTERS; what is above: ColdRecord.carries)
+ *   14, 15 of the reply direction
  *
+ * What few connections have lies in arrays of its own, and a private status bit says so: zones (F_ZONED), the number of a
+ * ColdRecord (F_COLD).
  * UDP: 16 = time from which it is a stream. SCTP: 16, 17 = verification tags; 18, 19 = init tags; 20 = flags.
  * GRE: 16 = timeout, 17 = stream timeout (ms).
  * IPv6: words 1-3 of the four addresses lie in ConnTable.high, 12 words a slot: orig src, orig dst, reply src, reply dst.
@@ -35,17 +35,15 @@ export const R_REPLY_SRC = 3;
 export const R_REPLY_DST = 4;
 export const R_REPLY_PORTS = 5;
 export const R_PROTO = 6;
-export const R_ZONES = 7;
+export const R_ID = 7;
+/** The same word, read as a generation: a kept (slot, generation) pair is stale once it differs. */
+export const R_GENERATION = R_ID;
 export const R_DEADLINE = 8;
 export const R_STATUS = 9;
 export const R_STATE = 10;
 export const R_MARK = 11;
-export const R_ID = 12;
-/** The same word, read as a generation: a kept (slot, generation) pair is stale once it differs. */
-export const R_GENERATION = R_ID;
-export const R_HASH_ORIG = 13;
-export const R_HASH_REPLY = 14;
-export const R_COLD = 15;
+/** Packets, then bytes; R_COUNTERS + 2 * direction. */
+export const R_COUNTERS = 12;
 
 /** First word of a direction's TCP window: R_WINDOW + 5 * direction. */
 export const R_WINDOW = 16;
@@ -86,6 +84,8 @@ export const F_COUNTERS = 1 << 24; //   has packet and byte counters
 export const F_TIMESTAMP = 1 << 25; //  has start and stop times
 export const F_SECOND_INDEX = 1 << 26; // the reply tuple has an index entry of its own
 export const F_EVENTS = 1 << 27; //     somebody listened when it was made: its events are kept and delivered
+export const F_COLD = 1 << 28; //       has a ColdRecord
+export const F_ZONED = 1 << 29; //      is in another zone than 0 in some direction
 /** The bits of R_STATUS that are IPS_ bits. */
 export const STATUS_MASK = 0xffff;
 

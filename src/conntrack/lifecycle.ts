@@ -10,6 +10,7 @@
 import { IPPROTO_TCP, type Packet, TUPLE_WORDS } from '../wire/packet.js';
 import { EventRing, IPCT_ASSURED, IPCT_DESTROY, IPCT_LABEL, IPCT_MARK, IPCT_PROTOINFO } from './events.js';
 import {
+  F_COLD,
   F_COUNTERS,
   F_EVENTS,
   F_TIMESTAMP,
@@ -18,7 +19,6 @@ import {
   IPS_DYING,
   IPS_FIXED_TIMEOUT,
   IPS_HELPER,
-  R_COLD,
   R_DEADLINE,
   R_ID,
   R_NEXT,
@@ -114,14 +114,12 @@ export class Lifecycle {
     this.table = new ConnTable((max === 0 ? 262144 : max) + SPARE_SLOTS, options.seed);
     this.listener = options.listener ?? null;
     this.events = new EventRing(options.eventRing ?? 4096);
-    if (this.settings.value[SET_ACCT] !== 0) this.table.needCounters();
     if (this.settings.value[SET_TIMESTAMP] !== 0) this.table.needStamps();
   }
 
   /** Turns accounting on for connections made from now on (connbytes does that when it is loaded). */
   enableAccounting(): void {
     this.settings.value[SET_ACCT] = 1;
-    this.table.needCounters();
   }
 
   /** Somebody listens to events from now on. */
@@ -135,12 +133,8 @@ export class Lifecycle {
     const w = this.table.words;
     const base = slot << RECORD_SHIFT;
     const value = this.settings.value;
-    let status = 0;
-    if (value[SET_ACCT] !== 0) {
-      this.table.needCounters();
-      this.table.counters.fill(0, slot * 4, slot * 4 + 4);
-      status |= F_COUNTERS;
-    }
+    let status = w[base + R_STATUS]!;
+    if (value[SET_ACCT] !== 0) status |= F_COUNTERS;
     if (value[SET_TIMESTAMP] !== 0) {
       this.table.needStamps();
       this.table.stamps.fill(0, slot * 2, slot * 2 + 2);
@@ -206,7 +200,7 @@ export class Lifecycle {
 
   /** The timeouts of a connection: its policy's, or the protocol's. */
   timeoutsOf(slot: number, initial: Int32Array): Int32Array {
-    return this.table.words[(slot << RECORD_SHIFT) + R_COLD] === 0
+    return (this.table.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_COLD) === 0
       ? initial
       : (this.table.coldOf(slot).timeouts ?? initial);
   }
@@ -220,16 +214,13 @@ export class Lifecycle {
       if ((status & IPS_CONFIRMED) !== 0) this.table.wheel.setDeadline(slot, this.nowMs, timeoutMs);
       else w[base + R_DEADLINE] = timeoutMs;
     }
-    if ((status & F_COUNTERS) !== 0) this.account(slot, direction, bytes);
+    if ((status & F_COUNTERS) !== 0) this.table.countPacket(slot, direction, bytes);
   }
 
   /** Counts a packet. */
   account(slot: number, direction: number, bytes: number): void {
-    if ((this.table.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_COUNTERS) === 0) return;
-    const at = slot * 4 + direction * 2;
-    const counters = this.table.counters;
-    counters[at] = counters[at]! + 1;
-    counters[at + 1] = counters[at + 1]! + bytes;
+    if ((this.table.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_COUNTERS) !== 0)
+      this.table.countPacket(slot, direction, bytes);
   }
 
   /** The host answered a segment with a reset of its own: the connection closes (nf_conntrack_tcp_set_closing). */

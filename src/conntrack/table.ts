@@ -16,11 +16,11 @@
  */
 import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
 import {
+  F_COLD,
   F_SECOND_INDEX,
-  R_COLD,
+  F_ZONED,
+  R_COUNTERS,
   R_DEADLINE,
-  R_HASH_ORIG,
-  R_HASH_REPLY,
   R_ID,
   R_NEXT,
   R_ORIG_DST,
@@ -31,7 +31,6 @@ import {
   R_REPLY_PORTS,
   R_REPLY_SRC,
   R_STATUS,
-  R_ZONES,
   RECORD_SHIFT,
   RECORD_WORDS,
 } from './layout.js';
@@ -39,6 +38,7 @@ import { Wheel } from './wheel.js';
 
 /** Words of IPv6 address beyond the first, of all four addresses. */
 const HIGH_WORDS = 12;
+const TWO_32 = 2 ** 32;
 
 /** What only few connections have; kept out of the record. */
 export class ColdRecord {
@@ -50,6 +50,8 @@ export class ColdRecord {
   labels: Int32Array | null = null;
   /** IPCT_ bits that listeners hear of; -1 = all. */
   ctmask = -1;
+  /** How often each of the four counters (R_COUNTERS) has passed 2^32. */
+  readonly carries = [0, 0, 0, 0];
 
   reset(): void {
     this.helper = '';
@@ -57,6 +59,7 @@ export class ColdRecord {
     this.timeouts = null;
     this.labels = null;
     this.ctmask = -1;
+    this.carries.fill(0);
   }
 }
 
@@ -85,8 +88,6 @@ export class ConnTable {
   readonly wheel: Wheel;
   /** IPv6: words 1-3 of the four addresses, 12 words a slot: original source, destination, reply source, destination. */
   readonly high: Int32Array;
-  /** 4 doubles a slot: packets and bytes of the original, then of the reply direction. Empty until accounting was on once. */
-  counters = new Float64Array(0);
   /** 2 doubles a slot: start and stop, ms since the epoch. Empty until timestamps were on once. */
   stamps = new Float64Array(0);
   /** Events not delivered yet (IPCT_ bits); empty until somebody listened once. */
@@ -105,7 +106,11 @@ export class ConnTable {
   private freeSlot = -1;
   private freshSlot = 0;
   private serial = 0;
+  /** Zone original | zone reply << 16 of slots with F_ZONED. */
+  private readonly zones: Int32Array;
   private readonly cold: ColdRecord[] = [new ColdRecord()];
+  /** Index into `cold` of slots with F_COLD. */
+  private readonly coldIndex: Int32Array;
   private readonly freeCold: number[] = [];
 
   /**
@@ -117,6 +122,8 @@ export class ConnTable {
     this.words = new Int32Array(lineAligned(capacity * RECORD_WORDS * 4), LINE_OFFSET, capacity * RECORD_WORDS);
     this.wheel = new Wheel(this.words);
     this.high = new Int32Array(capacity * HIGH_WORDS);
+    this.zones = new Int32Array(capacity);
+    this.coldIndex = new Int32Array(capacity);
     const entries = powerOfTwo(capacity * 1.25);
     this.index = new Int32Array(entries * 2);
     this.indexMask = entries - 1;
@@ -143,7 +150,7 @@ export class ConnTable {
     const base = slot << RECORD_SHIFT;
     const at = base + direction * 3;
     const protocol = w[base + R_PROTO]!;
-    const zones = w[base + R_ZONES]!;
+    const zones = this.zonesOf(slot);
     let a = w[at]!;
     let b = w[at + 1]!;
     if (protocol >> 8 === AF_INET6) {
@@ -180,8 +187,7 @@ export class ConnTable {
     if (entry === 0) return 0;
     const slot = (entry - 1) >> 1;
     const base = slot << RECORD_SHIFT;
-    const touched = this.words[base]! + this.words[base + 16]!;
-    return this.counters.length === 0 ? touched : touched + (this.counters[slot * 4]! | 0);
+    return this.words[base]! + this.words[base + 16]!;
   }
 
   /**
@@ -203,7 +209,7 @@ export class ConnTable {
       const slot = (entry - 1) >> 1;
       const base = slot << RECORD_SHIFT;
       if (w[base + R_PROTO] !== protocol) continue;
-      const zones = w[base + R_ZONES]!;
+      const zones = (w[base + R_STATUS]! & F_ZONED) === 0 ? 0 : this.zones[slot]!;
       if (
         w[base + R_ORIG_PORTS] === ports &&
         w[base + R_ORIG_SRC] === src &&
@@ -254,8 +260,11 @@ export class ConnTable {
     w[base + R_REPLY_DST] = t[T_SRC]!;
     w[base + R_REPLY_PORTS] = replyPorts;
     w[base + R_PROTO] = t[T_PROTO]!;
-    w[base + R_ZONES] = zones;
     for (let i = R_DEADLINE; i < RECORD_WORDS; i++) w[base + i] = 0;
+    if (zones !== 0) {
+      w[base + R_STATUS] = F_ZONED;
+      this.zones[slot] = zones;
+    }
     this.serial = (this.serial + 1) | 0 || 1;
     w[base + R_ID] = this.serial;
     if (t[T_PROTO]! >> 8 === AF_INET6) {
@@ -275,11 +284,10 @@ export class ConnTable {
   free(slot: number): void {
     const w = this.words;
     const base = slot << RECORD_SHIFT;
-    const cold = w[base + R_COLD]!;
-    if (cold !== 0) {
+    if ((w[base + R_STATUS]! & F_COLD) !== 0) {
+      const cold = this.coldIndex[slot]!;
       this.cold[cold]!.reset();
       this.freeCold.push(cold);
-      w[base + R_COLD] = 0;
     }
     w[base + R_ID] = 0;
     w[base + R_STATUS] = 0;
@@ -294,8 +302,6 @@ export class ConnTable {
     const base = slot << RECORD_SHIFT;
     const h0 = this.hashOf(slot, 0);
     const h1 = this.hashOf(slot, 1);
-    w[base + R_HASH_ORIG] = h0;
-    w[base + R_HASH_REPLY] = h1;
     this.insertEntry(h0, slot << 1);
     if (h0 !== h1) {
       w[base + R_STATUS] = w[base + R_STATUS]! | F_SECOND_INDEX;
@@ -305,10 +311,9 @@ export class ConnTable {
 
   /** Takes a slot out of the index. */
   remove(slot: number): void {
-    const w = this.words;
-    const base = slot << RECORD_SHIFT;
-    this.removeEntry(w[base + R_HASH_ORIG]!, slot << 1);
-    if ((w[base + R_STATUS]! & F_SECOND_INDEX) !== 0) this.removeEntry(w[base + R_HASH_REPLY]!, (slot << 1) | 1);
+    const second = (this.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_SECOND_INDEX) !== 0;
+    this.removeEntry(this.hashOf(slot, 0), slot << 1);
+    if (second) this.removeEntry(this.hashOf(slot, 1), (slot << 1) | 1);
   }
 
   private insertEntry(hash: number, ref: number): void {
@@ -358,7 +363,7 @@ export class ConnTable {
    * its reply tuple in the reply direction, or either the other way round (nf_conntrack_core.c, __nf_conntrack_confirm).
    */
   clashes(slot: number, scratch: Int32Array): boolean {
-    const zones = this.words[(slot << RECORD_SHIFT) + R_ZONES]!;
+    const zones = this.zonesOf(slot);
     const original = zones & 0xffff;
     const reply = zones >>> 16;
     for (let direction = 0; direction < 2; direction++) {
@@ -425,18 +430,18 @@ export class ConnTable {
 
   /** The cold record of a slot, made if it has none. */
   coldFor(slot: number): ColdRecord {
-    const base = slot << RECORD_SHIFT;
-    let at = this.words[base + R_COLD]!;
-    if (at === 0) {
-      at = this.freeCold.pop() ?? this.cold.push(new ColdRecord()) - 1;
-      this.words[base + R_COLD] = at;
+    const at = (slot << RECORD_SHIFT) + R_STATUS;
+    if ((this.words[at]! & F_COLD) === 0) {
+      this.coldIndex[slot] = this.freeCold.pop() ?? this.cold.push(new ColdRecord()) - 1;
+      this.words[at] = this.words[at]! | F_COLD;
     }
-    return this.cold[at]!;
+    return this.cold[this.coldIndex[slot]!]!;
   }
 
   /** The cold record of a slot to read; a shared empty one where it has none. */
   coldOf(slot: number): ColdRecord {
-    return this.cold[this.words[(slot << RECORD_SHIFT) + R_COLD]!]!;
+    const has = (this.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_COLD) !== 0;
+    return this.cold[has ? this.coldIndex[slot]! : 0]!;
   }
 
   /** The helper's name, '' = none. */
@@ -467,10 +472,40 @@ export class ConnTable {
     return -1;
   }
 
-  /** Makes room for packet and byte counters. */
-  needCounters(): void {
-    if (this.counters.length > 0) return;
-    this.counters = new Float64Array(lineAligned(this.capacity * 32), LINE_OFFSET, this.capacity * 4);
+  /** Zone original | zone reply << 16. */
+  zonesOf(slot: number): number {
+    return (this.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_ZONED) === 0 ? 0 : this.zones[slot]!;
+  }
+
+  /** Counts a packet of a slot with F_COUNTERS. */
+  countPacket(slot: number, direction: number, bytes: number): void {
+    const w = this.words;
+    const at = (slot << RECORD_SHIFT) + R_COUNTERS + 2 * direction;
+    const packets = (w[at]! + 1) | 0;
+    const total = (w[at + 1]! + bytes) | 0;
+    w[at] = packets;
+    w[at + 1] = total;
+    // a sum below what was added has passed 2^32
+    if (packets === 0 || total >>> 0 < bytes) this.carry(slot, 2 * direction, packets === 0, total >>> 0 < bytes);
+  }
+
+  private carry(slot: number, at: number, packets: boolean, bytes: boolean): void {
+    const carries = this.coldFor(slot).carries;
+    if (packets) carries[at]! += 1;
+    if (bytes) carries[at + 1]! += 1;
+  }
+
+  /** A counter of a slot with F_COUNTERS: 0 packets, 1 bytes of the original direction, 2, 3 of the reply direction. */
+  counter(slot: number, which: number): number {
+    return (
+      (this.words[(slot << RECORD_SHIFT) + R_COUNTERS + which]! >>> 0) + this.coldOf(slot).carries[which]! * TWO_32
+    );
+  }
+
+  /** Sets a counter, numbered as in `counter`. */
+  setCounter(slot: number, which: number, value: number): void {
+    this.words[(slot << RECORD_SHIFT) + R_COUNTERS + which] = value | 0;
+    if (value >= TWO_32) this.coldFor(slot).carries[which] = Math.floor(value / TWO_32);
   }
 
   /** Makes room for start and stop times. */

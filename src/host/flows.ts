@@ -21,7 +21,6 @@ import {
   R_STATE,
   R_STATUS,
   R_WINDOW,
-  R_ZONES,
   RECORD_SHIFT,
   STATE_MASK,
   STATUS_MASK,
@@ -54,6 +53,7 @@ interface Source {
   base: number;
   high: Int32Array;
   highBase: number;
+  zones: number;
   counters: Float64Array;
   countersBase: number;
   stamps: Float64Array;
@@ -111,8 +111,8 @@ function record(s: Source, showState: boolean): FlowRecord {
   const family = w[s.base + R_PROTO]! >> 8 === 2 ? 2 : 10;
   const r = newRecord(family, protocol, flowTuple(tupleWords(s, 0)), flowTuple(tupleWords(s, 1)));
   const status = w[s.base + R_STATUS]!;
-  r.zoneOriginal = w[s.base + R_ZONES]! & 0xffff;
-  r.zoneReply = w[s.base + R_ZONES]! >>> 16;
+  r.zoneOriginal = s.zones & 0xffff;
+  r.zoneReply = s.zones >>> 16;
   r.status = status & STATUS_MASK;
   r.mark = w[s.base + R_MARK]! >>> 0;
   r.id = w[s.base + R_ID]! >>> 0;
@@ -150,8 +150,9 @@ export function flowOf(tracker: Tracker, slot: number): FlowRecord | null {
       base,
       high: table.high,
       highBase: slot * HIGH_WORDS,
-      counters: table.counters,
-      countersBase: slot * 4,
+      zones: table.zonesOf(slot),
+      counters: Float64Array.from([0, 1, 2, 3], (i) => table.counter(slot, i)),
+      countersBase: 0,
       stamps: table.stamps,
       stampsBase: slot * 2,
     },
@@ -175,6 +176,7 @@ export function eventOf(view: EventView): FlowEvent {
       base: view.base,
       high: view.words,
       highBase: view.highBase,
+      zones: view.zones,
       counters: view.doubles,
       countersBase: view.doublesBase,
       stamps: view.doubles,
@@ -230,7 +232,9 @@ export function addFlow(tracker: Tracker, flow: FlowRecord, nat: Nat): boolean {
   if (flow.helper !== null) tracker.table.coldFor(slot).helper = flow.helper;
   if (flow.counters !== null && (w[base + R_STATUS]! & F_COUNTERS) !== 0) {
     const { original: o, reply: r } = flow.counters;
-    tracker.table.counters.set([o.packets, o.bytes, r.packets, r.bytes], slot * 4);
+    [o.packets, o.bytes, r.packets, r.bytes].forEach((value, which) => {
+      tracker.table.setCounter(slot, which, value);
+    });
   }
   return true;
 }

@@ -16,7 +16,6 @@ import {
   R_REPLY_DST,
   R_REPLY_PORTS,
   R_STATUS,
-  R_ZONES,
   RECORD_SHIFT,
 } from '../conntrack/layout.js';
 import type { ConnTable } from '../conntrack/table.js';
@@ -103,7 +102,7 @@ export class BySource {
     const w = this.table.words;
     const base = slot << RECORD_SHIFT;
     if (w[base + R_ORIG_SRC] !== tuple[T_SRC] || w[base + R_PROTO] !== protocol) return false;
-    if (w[base + R_ORIG_PORTS]! >>> 16 !== port || (w[base + R_ZONES]! & 0xffff) !== zone) return false;
+    if (w[base + R_ORIG_PORTS]! >>> 16 !== port || (this.table.zonesOf(slot) & 0xffff) !== zone) return false;
     const living = IPS_CONFIRMED | IPS_SRC_NAT;
     if ((w[base + R_STATUS]! & (living | IPS_DYING)) !== living) return false;
     if (protocol >> 8 !== AF_INET6) return true;

@@ -14,7 +14,6 @@ import {
   R_STATE,
   R_STATUS,
   R_WINDOW,
-  R_ZONES,
   RECORD_SHIFT,
   STATE_MASK,
   TCP_CONNTRACK_SYN_SENT,
@@ -81,7 +80,7 @@ export class TupleChooser {
    * the same where nothing is free: confirmation then refuses the connection.
    */
   choose(slot: number, current: Int32Array, range: NatRange, manip: number, out: Int32Array): void {
-    const zones = this.tracker.table.words[(slot << RECORD_SHIFT) + R_ZONES]!;
+    const zones = this.tracker.table.zonesOf(slot);
     const drawn = (range.flags & RANGE_RANDOM_ALL) !== 0;
     if (manip === MANIP_SRC && !drawn) {
       if (sourceInRange(current, range)) {
@@ -173,9 +172,8 @@ export class TupleChooser {
     const table = this.tracker.table;
     table.readTuple(ref >> 1, 0, this.other);
     table.readTuple(slot, 0, this.reply);
-    const w = table.words;
-    const zone = w[((ref >> 1) << RECORD_SHIFT) + R_ZONES]! & 0xffff;
-    if (sameTuple(this.other, this.reply) && zone === (w[(slot << RECORD_SHIFT) + R_ZONES]! & 0xffff)) return false;
+    const zone = table.zonesOf(ref >> 1) & 0xffff;
+    if (sameTuple(this.other, this.reply) && zone === (table.zonesOf(slot) & 0xffff)) return false;
     this.tracker.statistics.found++;
     return true;
   }
@@ -184,7 +182,7 @@ export class TupleChooser {
   private holder(tuple: Int32Array, slot: number): number {
     invertTuple(tuple, this.reply);
     const table = this.tracker.table;
-    const zones = table.words[(slot << RECORD_SHIFT) + R_ZONES]!;
+    const zones = table.zonesOf(slot);
     const hash = table.hash(this.reply, zones >>> 16);
     return this.tracker.search(this.reply, hash, zones & 0xffff, zones >>> 16);
   }

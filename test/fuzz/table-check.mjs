@@ -11,7 +11,7 @@ function fail(what) {
  * that any connection can have.
  */
 export function checkTable(layout, tracker, longestMs) {
-  const { R_COLD, R_DEADLINE, R_STATUS, R_ZONES, IPS_CONFIRMED, IPS_DYING } = layout;
+  const { R_DEADLINE, R_STATUS, F_COLD, IPS_CONFIRMED, IPS_DYING } = layout;
   const table = tracker.table;
   const w = table.words;
   const used = new Set();
@@ -26,16 +26,17 @@ export function checkTable(layout, tracker, longestMs) {
     const left = (w[base + R_DEADLINE] - tracker.nowMs) | 0;
     if (left > longestMs) fail(`slot ${slot} has ${left} ms left, at most ${longestMs}`);
     if (left < -3000) fail(`slot ${slot} is overdue by ${-left} ms`);
-    const zones = w[base + R_ZONES];
+    const zones = table.zonesOf(slot);
     for (let direction = 0; direction < 2; direction++) {
       table.readTuple(slot, direction, tuple);
       const hash = table.hash(tuple, direction === 0 ? zones & 0xffff : zones >>> 16);
       const ref = table.find(tuple, hash, zones & 0xffff, zones >>> 16);
       if (ref >> 1 !== slot) fail(`slot ${slot} direction ${direction} is not found by its tuple: ${ref}`);
     }
-    if (w[base + R_COLD] !== 0) {
-      if (cold.has(w[base + R_COLD])) fail(`two slots share a cold record`);
-      cold.add(w[base + R_COLD]);
+    if ((status & F_COLD) !== 0) {
+      const number = table.coldIndex[slot];
+      if (cold.has(number)) fail(`two slots share a cold record`);
+      cold.add(number);
     }
   }
   if (used.size !== table.count) fail(`count ${table.count}, but ${used.size} slots in use`);

@@ -65,10 +65,8 @@ export const connbytes: MatchExtension<ConnbytesSpec> = {
       const slot = p.connection >> 1;
       // connections from before accounting was on have no counters
       if ((table.words[(slot << RECORD_SHIFT) + R_STATUS]! & F_COUNTERS) === 0) return false;
-      const at = slot * 4;
-      const n = table.counters;
-      const packets = n[at]! * original + n[at + 2]! * reply;
-      const bytes = n[at + 1]! * original + n[at + 3]! * reply;
+      const packets = table.counter(slot, 0) * original + table.counter(slot, 2) * reply;
+      const bytes = table.counter(slot, 1) * original + table.counter(slot, 3) * reply;
       const what = mode === 0 ? packets : mode === 1 ? bytes : packets === 0 ? 0 : Math.floor(bytes / packets);
       return to >= from ? what >= from && what <= to : what < to || what > from;
     };

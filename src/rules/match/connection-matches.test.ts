@@ -48,7 +48,6 @@ beforeEach(() => {
     nowMs: 0,
     enableAccounting: () => {
       accounting = true;
-      table.needCounters();
     },
   } as unknown as Tracker;
   shared = new Map();
@@ -209,7 +208,9 @@ describe('connbytes', () => {
     const match = load(rule);
     expect(accounting).toBe(true);
     const p = track(packet(), IPS_CONFIRMED | F_COUNTERS);
-    table.counters.set([12, 1200, 4, 5000], (p.connection >> 1) * 4);
+    [12, 1200, 4, 5000].forEach((value, which) => {
+      table.setCounter(p.connection >> 1, which, value);
+    });
     expect(match(p, context)).toBe(expected);
     table.words[((p.connection >> 1) << RECORD_SHIFT) + R_STATUS] = IPS_CONFIRMED;
     expect(match(p, context)).toBe(false);

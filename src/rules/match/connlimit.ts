@@ -14,7 +14,6 @@ import {
   R_PROTO,
   R_STATE,
   R_STATUS,
-  R_ZONES,
   RECORD_SHIFT,
   STATE_MASK,
   TCP_CONNTRACK_CLOSE,
@@ -52,7 +51,7 @@ const L_COUNT = KEY_WORDS + 2;
 const L_WALKED = KEY_WORDS + 3;
 const L_WALKED_COUNT = KEY_WORDS + 4;
 const LIST_WORDS = KEY_WORDS + 5;
-/** Words of a node: tuple, zones (R_ZONES form), next node. */
+/** Words of a node: tuple, zones (ConnTable.zonesOf), next node. */
 const N_ZONES = TUPLE_WORDS;
 const N_NEXT = TUPLE_WORDS + 1;
 const NODE_WORDS = TUPLE_WORDS + 2;
@@ -95,8 +94,7 @@ export class ConnectionCounts {
       if ((p.has & HAS_TUPLE) === 0) return 0;
       ref = table.find(p.tuple, table.hash(p.tuple, 0), 0, 0);
     }
-    const base = (ref >> 1) << RECORD_SHIFT;
-    const zones = ref < 0 ? 0 : table.words[base + R_ZONES]!;
+    const zones = ref < 0 ? 0 : table.zonesOf(ref >> 1);
     const words = p.tuple;
     for (let i = 0; i < ADDRESS_WORDS; i++) this.key[i] = words[at + i]! & this.mask[i]!;
     // the key's zone is that of the packet, not of what was found for it
@@ -110,7 +108,7 @@ export class ConnectionCounts {
       this.addNode(this.addList(tick, c), zones);
       return 1;
     }
-    const status = ref < 0 ? 0 : table.words[base + R_STATUS]!;
+    const status = ref < 0 ? 0 : table.words[((ref >> 1) << RECORD_SHIFT) + R_STATUS]!;
     if ((status & IPS_ASSURED) !== 0) this.collect(list, tick, c);
     else this.addUnlessThere(list, zones, (status & IPS_CONFIRMED) !== 0, tick, c);
     return this.lists[list + L_COUNT]!;
