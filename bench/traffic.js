@@ -187,12 +187,12 @@ export function established(connections, list, packets, random, turns) {
 }
 
 /** Whole lives of connections from..to, group by group so that they overlap. */
-export function lives(connections, list, from, to, short = false, group = 64) {
+export function lives(connections, list, from, to, short = false, group = 64, dataBytes = DATA_BYTES) {
   const rows = short ? SHORT_LIFE : LIFE;
   for (let start = from; start < to; start += group) {
     const end = Math.min(to, start + group);
     for (const [direction, flags, data] of rows)
-      for (let i = start; i < end; i++) connections.append(list, i, direction, flags, data * DATA_BYTES);
+      for (let i = start; i < end; i++) connections.append(list, i, direction, flags, data * dataBytes);
   }
 }
 
