@@ -206,6 +206,8 @@ describe('other protocols', () => {
     expect(answered(six(60, [...options(60), ...options(253), ...payload]))).toMatch(/^.{80}0401....00000030/);
     expect(answered(six(60, [...options(6), ...segment(2)]))).toMatch(new RegExp(`^6000000000140640${TO6}`));
     expect(answered(six(60, [...options(59), ...payload]))).toBe('');
+    expect(answered(six(60, [...options(0), ...options(17), ...datagram()]))).toMatch(/^.{80}0401....00000028/);
+    expect(answered(six(0, [...options(17), ...datagram()]))).toMatch(/^.{80}0104/);
     const routing = (type: number, left: number): Bytes => [253, 0, type, left, 0, 0, 0, 0, ...payload];
     expect(answered(six(43, routing(0, 0)))).toMatch(/^.{80}0401....00000028/);
     expect(answered(six(43, routing(0, 1)))).toMatch(/^.{80}0400....0000002a/);

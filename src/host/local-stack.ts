@@ -18,6 +18,7 @@ import {
   IPPROTO_AH,
   IPPROTO_DSTOPTS,
   IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_IGMP,
@@ -215,6 +216,8 @@ export class LocalStack extends Answers {
     let at = IPV6_HEADER_LEN;
     while (isExtension(next) && next !== IPPROTO_AH) {
       if (next === IPPROTO_NONE || p.l3Off + at + 8 > p.end) return STACK_SILENT;
+      // hop-by-hop options are known in the first place only
+      if (next === IPPROTO_HOPOPTS && nextAt !== NEXT_HEADER_AT) break;
       if (next === IPPROTO_DSTOPTS) {
         const wrong = destinationOption(p, p.l3Off + at);
         if (wrong < 0) return STACK_SILENT;
