@@ -9,6 +9,7 @@ import { AF_INET6 } from '../wire/packet.js';
 import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
 import { ROUTE_TYPES, Routing } from './routing.js';
+import { sysctlProblem } from './sysctl-values.js';
 
 /** An interface; `lo` may be left out. */
 export interface InterfaceConfig {
@@ -99,6 +100,11 @@ export interface HostNetwork {
   sets: ReadonlyMap<string, SetConfig>;
 }
 
+/** `net.ipv4.ip_forward`, also where slashes stand for the dots. */
+export function dottedName(name: string): string {
+  return name.includes('/') ? name.replaceAll('.', '\0').replaceAll('/', '.').replaceAll('\0', '/') : name;
+}
+
 /** Values by dotted name; what is not named has the default that the reader gives. */
 export class Sysctls {
   readonly values = new Map<string, string>();
@@ -109,7 +115,7 @@ export class Sysctls {
 
   /** Sets `net.ipv4.ip_forward` (or with slashes); the old name of the forwarding switch is kept in step as the kernel does. */
   set(name: string, value: number | string): void {
-    const dotted = name.includes('/') ? name.replaceAll('.', '\0').replaceAll('/', '.').replaceAll('\0', '/') : name;
+    const dotted = dottedName(name);
     const text = String(value).trim();
     this.values.set(dotted, text);
     if (dotted === 'net.ipv4.ip_forward') this.values.set('net.ipv4.conf.all.forwarding', text);
@@ -135,7 +141,12 @@ const DEFAULT_MTU = 1500;
 
 /** Checks and compiles a host; throws HostConfigError with the place of the first thing that is wrong. */
 export function compileHost(config: HostConfig): HostNetwork {
-  const sysctl = new Sysctls(config.sysctl ?? {});
+  const settings = config.sysctl ?? {};
+  for (const name of Object.keys(settings)) {
+    const problem = sysctlProblem(dottedName(name), settings[name]!);
+    if (problem !== null) throw new HostConfigError(`sysctl.${name}`, problem);
+  }
+  const sysctl = new Sysctls(settings);
   const interfaces: (HostInterface | null)[] = [null];
   const interfaceIndex = new Map<string, number>();
   const addresses: AddressEntry[] = [];

@@ -1,6 +1,7 @@
 /** The simulated host (host/host) as the replay sees it. */
 import type { FrameBatch } from '../capture/frame-batch.js';
 import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
+import { HostConfigError } from '../host/config.js';
 import { Host } from '../host/host.js';
 import { loadRules } from '../iptables/restore.js';
 import { printRule, printRuleset } from '../iptables/save.js';
@@ -56,7 +57,7 @@ class HostAdapter implements ReplayHost {
   private readonly infos = new Map<number, RuleInfo>();
 
   constructor(setup: HostSetup) {
-    this.host = new Host(setup.config, { eventRing: EVENT_RING, answers: setup.answers });
+    this.host = makeSimulated(setup);
     if (setup.events) this.host.listen();
     this.interfaceNames = this.host.interfaces.map((i) => i?.name ?? '');
     this.own = new LocalAddresses(setup.config);
@@ -199,5 +200,16 @@ class HostAdapter implements ReplayHost {
     const { table, settings } = this.host.tracker;
     const max = settings.get('net.netfilter.nf_conntrack_max') ?? 0;
     return { entries: table.count, peak: table.peak, max };
+  }
+}
+
+/** Memory for the whole table is reserved when the host is made. */
+function makeSimulated({ config, answers }: HostSetup): Host {
+  try {
+    return new Host(config, { eventRing: EVENT_RING, answers });
+  } catch (e) {
+    const max = 'net.netfilter.nf_conntrack_max';
+    if (!(e instanceof RangeError) || config.sysctl?.[max] === undefined) throw e;
+    throw new HostConfigError(`sysctl.${max}`, `a table of ${config.sysctl[max]} connections does not fit into memory`);
   }
 }

@@ -1,7 +1,8 @@
 /** The host's configuration: from --host, or made from --local and what the captures tell. */
 import { readFileSync } from 'node:fs';
 import { parseAddress } from '../flow/address.js';
-import type { HostConfig } from '../host/config.js';
+import { dottedName, type HostConfig } from '../host/config.js';
+import { isSysctlKnown, sysctlProblem } from '../host/sysctl-values.js';
 import type { FrameSource } from './frames.js';
 import { type HostFile, parseHostFile } from './host-file.js';
 import { ReplayError, type ReplayOptions } from './options.js';
@@ -69,10 +70,24 @@ export function checkLocal(address: string): void {
   if (!ok) throw new ReplayError(`--local: "${address}" is not an address`, 2);
 }
 
+/** Settings that nothing in a replay depends on, for a warning; null: none. A misspelt one would else go unnoticed. */
+export function idleSysctls(config: HostConfig): string | null {
+  const idle = Object.keys(config.sysctl ?? {}).filter((name) => !isSysctlKnown(dottedName(name)));
+  if (idle.length === 0) return null;
+  const more = idle.length > 3 ? ` and ${idle.length - 3} more` : '';
+  return `nothing here depends on the setting${idle.length > 1 ? 's' : ''} ${idle.slice(0, 3).join(', ')}${more}`;
+}
+
+/** Checks --sysctl; throws ReplayError. */
+export function checkSysctl(name: string, value: string): void {
+  const problem = sysctlProblem(dottedName(name), value);
+  if (problem !== null) throw new ReplayError(`--sysctl: ${name}: ${problem}`, 2);
+}
+
 /** Puts --sysctl over the configuration's own. */
 export function withSysctl(config: HostConfig, settings: ReplayOptions['sysctl']): HostConfig {
   if (settings.length === 0) return config;
   const sysctl = { ...config.sysctl };
-  for (const [name, value] of settings) sysctl[name.includes('/') ? name.replaceAll('/', '.') : name] = value;
+  for (const [name, value] of settings) sysctl[dottedName(name)] = value;
   return { ...config, sysctl };
 }

@@ -14,7 +14,16 @@ import { guessLocalAddress } from './guess.js';
 import { isHostHeard } from './host-voice.js';
 import { Interruption } from './interruption.js';
 import { LocalAddresses } from './local-addresses.js';
-import { checkInterface, checkLocal, plainHost, readHostFile, readText, withSysctl } from './network.js';
+import {
+  checkInterface,
+  checkLocal,
+  checkSysctl,
+  idleSysctls,
+  plainHost,
+  readHostFile,
+  readText,
+  withSysctl,
+} from './network.js';
 import { type HostMaker, type NamedText, ReplayError, type ReplayOptions } from './options.js';
 import { Output } from './output.js';
 import { outcomeText, packetJson, packetLine } from './packet-line.js';
@@ -42,6 +51,8 @@ export async function runReplay(
     const driver = new Driver(sources);
     const first = await driver.begin();
     const config = withSysctl(hostFile ? hostFile.config : plainHost(addresses, o, sources), o.sysctl);
+    const idle = idleSysctls(config);
+    if (idle !== null) warn(idle);
     let host: ReplayHost;
     try {
       const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config);
@@ -74,6 +85,7 @@ function checkArguments(o: ReplayOptions): void {
   const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
   for (const a of o.local) checkLocal(a);
   if (o.inInterface !== null) checkInterface(o.inInterface);
+  for (const [name, value] of o.sysctl) checkSysctl(name, value);
   checkDistinct(o);
   if (stdin > 1) throw new ReplayError('standard input (-) can be read only once', 2);
 }
@@ -161,7 +173,7 @@ async function drive(run: Run): Promise<void> {
   } catch (e) {
     progress?.end();
     // One output failed: what the others hold back is written all the same.
-    saver.abandon();
+    saver.abandon(screen);
     throw e;
   } finally {
     interruption.end();

@@ -135,9 +135,14 @@ export class Saver {
     if (attempt.failure !== null) throw attempt.failure;
   }
 
-  /** After a failure elsewhere: writes what is held back and closes everything, without the final state. Never throws. */
-  abandon(): void {
-    this.close(new Attempts());
+  /**
+   * After a failure elsewhere: writes what is held back, on `screen` too, and closes everything, without the final state. Never
+   * throws.
+   */
+  abandon(screen: Output): void {
+    const attempt = new Attempts();
+    attempt.to(() => screen.flush());
+    this.close(attempt);
   }
 
   private close(attempt: Attempts): void {

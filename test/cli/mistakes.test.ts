@@ -47,6 +47,11 @@ describe('the command line itself: exit status 2', () => {
       ['replay', 'x', '--in-interface', 'Ethernet 2'],
       '"Ethernet 2" cannot be the name',
     ],
+    [
+      'a sysctl of no value',
+      ['replay', 'x', '--sysctl', 'net.ipv4.ip_forward=on'],
+      '--sysctl: net.ipv4.ip_forward: expected a',
+    ],
     ['a sysctl without a value', ['replay', 'x', '--sysctl', 'net.ipv4.ip_forward'], 'Expected KEY=VALUE'],
     ['standard input twice', ['replay', '-', '-', ...LOCAL], 'standard input (-) can be read only once'],
   ])('%s', (_, args, message) => {
@@ -205,6 +210,12 @@ describe('the host file', () => {
       'interfaces: [{name: r0}]\nroutes: [{to: default, dev: r9}]\n',
       ':2:29: ',
     ],
+    [
+      'a sysctl of no value',
+      'sysctl:\n  net.netfilter.nf_conntrack_max: many\n',
+      ':2:35: expected a whole number from 0 to',
+    ],
+    ['a table of no size', 'sysctl: {net.netfilter.nf_conntrack_max: 2000000000}\n', ':1:42: a table of 2000000000'],
     ['a name that is too long', 'interfaces: [{name: abcdefghijklmnop}]\n', ':1:21: '],
   ])('%s: exit status 1 and the place', (_, content, message) => {
     const outcome = run(['replay', ...capture, '--host', make('host.yaml', content)], here);
@@ -389,6 +400,16 @@ test('an interface that a capture names late is the first one of a host made for
   expect(outcome.err).toContain('the packets of "r1" are taken to arrive on r0');
   expect(outcome.out).toMatch(/^Packets +1001 /);
   expect(outcome.status).toBe(0);
+});
+
+test('a setting that nothing depends on is told of, in case it was misspelt', () => {
+  const idle = ['--sysctl', 'net.netfilter.nf_conntrack_tcp_lose=1', '--sysctl', 'net.ipv4.ip_forward=1'];
+  const outcome = run(['replay', ...CAPTURE, ...idle]);
+  const line = 'statewall: nothing here depends on the setting net.netfilter.nf_conntrack_tcp_lose\n';
+  expect([outcome.status, outcome.err]).toEqual([0, line]);
+  make('all.yaml', 'sysctl: {a.b: x, a.c: x, a.d: x, a.e: x, net.ipv4.ip_forward: 1}\ninterfaces: [{name: eth0}]\n');
+  const many = run(['replay', CAPTURE[0], '--summary', '--host', 'all.yaml'], here);
+  expect(many.err).toBe('statewall: nothing here depends on the settings a.b, a.c, a.d and 1 more\n');
 });
 
 test('a capture with an unknown link type is told of, not fatal', () => {

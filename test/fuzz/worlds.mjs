@@ -22,8 +22,9 @@ export function settings(rows, random) {
     const name = `net.netfilter.nf_conntrack_${row.name}`;
     const isTimeout = row.group !== 'value';
     if (random.below(3) === 0) {
-      if (isTimeout) sysctl[name] = pick([0, 1, 2, 5, 30, 600, 432_000, 2_147_483, 4_294_967_295]);
-      else if (!/max$|log_invalid|thresh|buckets/.test(row.name)) sysctl[name] = random.below(3);
+      if (isTimeout) sysctl[name] = pick([0, 1, 2, 5, 30, 600, 432_000, 2_147_483, 21_474_836]);
+      else if (!/max$|log_invalid|thresh|buckets/.test(row.name))
+        sysctl[name] = random.below(/retrans|events/.test(row.name) ? 3 : 2);
       else if (row.name === 'buckets') sysctl[name] = pick([1, 16, 1024, 262_144]);
     }
     if (isTimeout) longestMs = Math.max(longestMs, (sysctl[name] ?? row.initial) * 1000);
