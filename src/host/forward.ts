@@ -3,7 +3,15 @@
  * ip_forward, net/ipv6/ip6_output.c ip6_forward).
  */
 import { replace16 } from '../wire/checksum.js';
-import { AF_INET, HAS_REASSEMBLED, PACKET_HOST, type Packet, T_SRC } from '../wire/packet.js';
+import {
+  AF_INET,
+  HAS_LOCAL_ORIGIN,
+  HAS_REASSEMBLED,
+  IPPROTO_TCP,
+  PACKET_HOST,
+  type Packet,
+  T_SRC,
+} from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
 import { HOST_LINK_GROUP, HOST_SOURCE_SCOPE, HOST_TOO_BIG, HOST_TTL } from './reasons.js';
 
@@ -18,6 +26,15 @@ const PACKET_TOO_BIG6 = 2;
 const UNREACHABLE6 = 1;
 /** ICMPv6 destination unreachable: beyond the scope of the source address. */
 const BEYOND_SCOPE = 2;
+
+/**
+ * Segments that offload joined: TCP that is longer than the link carries which it came from, or that the host made. Behind the
+ * last hook they are cut again into what they were, so no MTU stops them (skb_gso_validate_network_len).
+ */
+export function isJoined(h: HostKernel, p: Packet): boolean {
+  if (p.protocol !== IPPROTO_TCP || (p.has & HAS_REASSEMBLED) !== 0) return false;
+  return (p.has & HAS_LOCAL_ORIGIN) !== 0 || p.l3Len > h.interfaces[p.inInterface]!.mtu;
+}
 
 /** Decrements the hop limit of a packet that may go on; false: dropped, `p.reason` says why. */
 export function mayForward(h: HostKernel, p: Packet): boolean {
@@ -44,7 +61,7 @@ function mayForward4(h: HostKernel, p: Packet): boolean {
   }
   const mtu = h.interfaces[h.routing.outInterface]!.mtu;
   const df = (p.view.getUint16(p.l3Off + 6) & IP_DF) !== 0;
-  if (p.l3Len > mtu && df && ((p.has & HAS_REASSEMBLED) === 0 || h.largestFragment > mtu)) {
+  if (p.l3Len > mtu && df && ((p.has & HAS_REASSEMBLED) === 0 || h.largestFragment > mtu) && !isJoined(h, p)) {
     h.answerError(p, UNREACHABLE4, FRAGMENTATION_NEEDED, mtu);
     return tooBig(p, mtu);
   }
@@ -72,7 +89,7 @@ function mayForward6(h: HostKernel, p: Packet): boolean {
   }
   const mtu = Math.max(h.interfaces[h.routing.outInterface]!.mtu, IPV6_MIN_MTU);
   const length = (p.has & HAS_REASSEMBLED) === 0 ? p.l3Len : h.largestFragment;
-  if (length > mtu) {
+  if (length > mtu && !isJoined(h, p)) {
     h.answerError(p, PACKET_TOO_BIG6, 0, mtu);
     return tooBig(p, mtu);
   }

@@ -53,7 +53,7 @@ import {
   ICMPV6_TIME_EXCEED,
 } from './answers.js';
 import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
-import { mayForward } from './forward.js';
+import { isJoined, mayForward } from './forward.js';
 import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
@@ -349,7 +349,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     this.emitting = p;
     this.emittingKind = kind;
     const mtu = this.interfaces[p.outInterface]?.mtu ?? 1500;
-    const cut = this.refragmenter.refragment(p, this.defragmenter, mtu, this);
+    const joined = p.l3Len > mtu && isJoined(this, p);
+    const cut = joined ? FRAGMENT_WHOLE : this.refragmenter.refragment(p, this.defragmenter, mtu, this);
     if (cut === FRAGMENT_WHOLE) this.onEmit(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
     else if (cut === FRAGMENT_TOO_BIG) this.answerTooBig(p, mtu);
   }

@@ -73,8 +73,8 @@ export class Refragmenter {
     }
     if (p.l3Len <= mtu && (isWhole || p.l3Len <= cuts.maxSize)) return FRAGMENT_WHOLE;
     if (isWhole) {
-      // only a packet's source may cut it (RFC 8200 section 4.5); TCP makes its segments fit by itself
-      if ((p.has & HAS_LOCAL_ORIGIN) === 0 || p.protocol === IPPROTO_TCP) return FRAGMENT_TOO_BIG;
+      // only a packet's source may cut it (RFC 8200 section 4.5)
+      if ((p.has & HAS_LOCAL_ORIGIN) === 0) return FRAGMENT_TOO_BIG;
       this.#send6(p, null, mtu, sink);
       return FRAGMENT_DONE;
     }
