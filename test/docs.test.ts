@@ -134,6 +134,17 @@ function isThere(path: string): boolean {
   return [path, `src/${path}`, `src/${path}.ts`, `${path}.test.ts`].some((name) => existsSync(join(root, name)));
 }
 
+describe('docs/exit-status.md', () => {
+  it('names commands that there are', () => {
+    const help = execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), '--help'], { encoding: 'utf8' });
+    const named = [...read('docs/exit-status.md').matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell]) =>
+      cell!.split(', '),
+    );
+    const missing = named.filter((name) => !new RegExp(`^  ${name.replaceAll('`', '')} `, 'm').test(help));
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('README.md', () => {
   const text = read('README.md');
 
