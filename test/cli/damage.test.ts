@@ -105,7 +105,7 @@ function tellsOf(count: number): void {
 /** What is said of a file that ends at `length`; null: it is whole. */
 function complaint(s: Sample, length: number): { packet: number; offset: number } | null {
   if (length >= s.header && (length === s.bytes.length || s.parts.some((p) => p.start === length))) return null;
-  const part = s.parts.findLast((p) => p.start < length) ?? s.parts[0];
+  const part = s.parts.filter((p) => p.start < length).at(-1) ?? s.parts[0];
   return { packet: part.before + 1, offset: part.start };
 }
 

@@ -170,7 +170,7 @@ describe('rules', () => {
     expect([outcome.status, outcome.err]).toEqual([0, '']);
     const after = readFileSync(file('after'), 'utf8').match(/^\[\d+:\d+\] -A INPUT .*$/gm) ?? [];
     expect(after).toHaveLength(match.startsWith('-s') ? 200_000 : 1);
-    expect(after[0].length).toBeLessThan(400);
+    expect(after[0]!.length).toBeLessThan(400);
   });
   test('ones that are not there, and folders', () => {
     const missing = run(['replay', ...CAPTURE, '--rules', 'missing'], here);
