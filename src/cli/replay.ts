@@ -67,7 +67,7 @@ export function replayCommand(): Command {
   const command = new Command('replay')
     .summary('run captures through a ruleset and say what the kernel would have done with each packet, and why')
     .description(
-      'Runs every packet of the captures, in time order, through one simulated Linux host with the given rules, and says what the\n' +
+      'Runs every packet of the captures, in time order, through one simulated Linux host with the given rules, and says what the ' +
         'host did with it, and why. The clock is the time stamps of the captures; two runs print the same.',
     )
     .argument('<capture...>', 'pcap or pcapng files, also compressed with gzip; - is standard input')
