@@ -182,6 +182,18 @@ describe('conntrack and state', () => {
     expect(takes(`-m conntrack ${rule}`, p)).toBe(expected);
   });
 
+  // a deadline at 91,003 ms was set in the tick of 1,000 to 1,003 ms, 90 s before
+  test.each([
+    [1000, true],
+    [1003, true],
+    [1004, false],
+  ])('--ctexpire counts seconds by ticks of 4 ms: 90 are left at %i ms: %s', (nowMs, expected) => {
+    const p = track(packet(), IPS_CONFIRMED);
+    table.words[((p.connection >> 1) << RECORD_SHIFT) + R_DEADLINE] = 91_003;
+    (context.tracker as { nowMs: number }).nowMs = nowMs;
+    expect(takes('-m conntrack --ctexpire 90', p)).toBe(expected);
+  });
+
   test('a connection that is not confirmed yet has no time left', () => {
     expect(takes('-m conntrack --ctexpire 0', track(packet(), 0, CT_NEW))).toBe(true);
   });

@@ -32,7 +32,7 @@ import type { MatchExtension, MatchFunction, OptionContext } from '../extension.
 import type { Family } from '../model.js';
 import { protocolNumber, servicePort } from '../names.js';
 import { not, readUint } from '../values.js';
-import { bitNames, type MaskedHost, maskedHostOption, nameBits, rangeOption } from './option-values.js';
+import { bitNames, JIFFY_MS, type MaskedHost, maskedHostOption, nameBits, rangeOption } from './option-values.js';
 import { isTemplate, STATE_DNAT, STATE_SNAT, stateBit, stateMask, stateOption, stateText } from './state.js';
 
 /** A sub-test that `!` may stand before. */
@@ -204,7 +204,9 @@ class ConnectionTest {
     if (this.status !== null && ((status & this.status.value) !== 0) === this.status.invert) return false;
     if (this.expire === null) return true;
     // what is not confirmed yet holds a timeout instead of a point in time: the kernel takes it for expired
-    let leftMs = (status & IPS_CONFIRMED) === 0 ? 0 : (words[base + R_DEADLINE]! - nowMs) | 0;
+    // both times in the kernel's ticks: what was set within this tick has all of its seconds left
+    const tick = -JIFFY_MS;
+    let leftMs = (status & IPS_CONFIRMED) === 0 ? 0 : ((words[base + R_DEADLINE]! & tick) - (nowMs & tick)) | 0;
     if (leftMs < 0) leftMs = 0;
     const seconds = Math.floor(leftMs / 1000);
     return (seconds >= this.expire.from && seconds <= this.expire.to) !== this.expire.invert;
