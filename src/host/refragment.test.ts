@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFRAG_COMPLETE, DEFRAG_DEFAULTS, DEFRAG_PASS, Defragmenter } from '../conntrack/defrag.js';
 import { fillIpv4Checksum, ipv4ChecksumOk } from '../wire/checksum.js';
-import { HAS_FRAGMENT, HAS_REASSEMBLED, PARSE_OK, Packet } from '../wire/packet.js';
+import { HAS_FRAGMENT, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, PARSE_OK, Packet } from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { FRAGMENT_DONE, FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, Refragmenter } from './refragment.js';
 
@@ -266,5 +266,34 @@ describe('without reassembly', () => {
     const bench = new Bench();
     expect(bench.refragmenter.refragment(plain(df, length), bench.defrag, 1500, bench)).toBe(result);
     expect(bench.out.map(shape).join(' ')).toBe(pieces);
+  });
+
+  /** A packet of the host's own whose hop-by-hop header takes `headerLen` bytes. */
+  const withOptions = (headerLen: number): Packet => {
+    const bytes = new Uint8Array(40 + headerLen + 2000);
+    bytes.set([0x60, 0, 0, 0, (bytes.length - 40) >> 8, (bytes.length - 40) & 255, 0, 64, 0xfd, 1]);
+    bytes.set([0xfd, 2], 24);
+    bytes.set([UDP, headerLen / 8 - 1], 40);
+    for (let at = 42; at < 40 + headerLen; ) {
+      const data = Math.min(253, 40 + headerLen - at - 2);
+      bytes.set([0x1e, data], at);
+      at += 2 + data;
+    }
+    const p = new Packet();
+    expect(parseFrame(p, bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW)).toBe(PARSE_OK);
+    p.has |= HAS_LOCAL_ORIGIN;
+    return p;
+  };
+  it.each([
+    ['IPv6 headers that leave room are repeated', 8, 1280, FRAGMENT_DONE, 2],
+    ['ones that leave eight bytes make many fragments', 1224, 1280, FRAGMENT_DONE, 250],
+    ['ones that leave none cannot be cut', 1232, 1280, FRAGMENT_TOO_BIG, 0],
+    ['ones that are longer than the MTU cannot either', 1400, 1280, FRAGMENT_TOO_BIG, 0],
+    ['whatever the MTU', 16, 68, FRAGMENT_TOO_BIG, 0],
+  ])('%s', (_claim, headerLen, mtu, result, count) => {
+    const bench = new Bench();
+    expect(bench.refragmenter.refragment(withOptions(headerLen), bench.defrag, mtu, bench)).toBe(result);
+    expect(bench.out).toHaveLength(count);
+    expect(bench.out.every((f) => f.length <= mtu)).toBe(true);
   });
 });

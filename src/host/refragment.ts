@@ -75,12 +75,10 @@ export class Refragmenter {
     if (isWhole) {
       // only a packet's source may cut it (RFC 8200 section 4.5)
       if ((p.has & HAS_LOCAL_ORIGIN) === 0) return FRAGMENT_TOO_BIG;
-      this.#send6(p, null, mtu, sink);
-      return FRAGMENT_DONE;
+      return this.#send6(p, null, mtu, sink);
     }
     if (cuts.maxSize > mtu) return FRAGMENT_TOO_BIG;
-    this.#send6(p, cuts, Math.max(IPV6_MIN_MTU, cuts.maxSize), sink);
-    return FRAGMENT_DONE;
+    return this.#send6(p, cuts, Math.max(IPV6_MIN_MTU, cuts.maxSize), sink);
   }
 
   #send4(p: Packet, cuts: Cuts | null, limit: number, sink: FragmentSink): void {
@@ -121,9 +119,11 @@ export class Refragmenter {
     sink.fragment(out, OUT_L3, OUT_L3 + length);
   }
 
-  #send6(p: Packet, cuts: Cuts | null, limit: number, sink: FragmentSink): void {
+  #send6(p: Packet, cuts: Cuts | null, limit: number, sink: FragmentSink): number {
     const headerLen = unfragmentableLen(p);
     const room = limit - headerLen - FRAGMENT_HEADER_LEN;
+    // headers that leave no room for eight bytes behind them (net/ipv6/ip6_output.c, ip6_fragment)
+    if (room < 8) return FRAGMENT_TOO_BIG;
     const total = p.l3Len - headerLen;
     this.#identification = (this.#identification + 1) | 0;
     // where the header that is repeated ends elsewhere than before, the payload begins earlier or later
@@ -134,7 +134,7 @@ export class Refragmenter {
         this.#piece6(p, headerLen, from, to, from | (to < total ? 1 : 0), sink);
         from = to;
       }
-      return;
+      return FRAGMENT_DONE;
     }
     const step = room & ~7;
     for (let from = 0; from < total; ) {
@@ -142,6 +142,7 @@ export class Refragmenter {
       this.#piece6(p, headerLen, from, to, from | (to < total ? 1 : 0), sink);
       from = to;
     }
+    return FRAGMENT_DONE;
   }
 
   #piece6(p: Packet, headerLen: number, from: number, to: number, field: number, sink: FragmentSink): void {

@@ -116,8 +116,8 @@ class Side {
     this.given = [];
   }
 
-  begin(config, rules, eventRing, listens, connections) {
-    this.host = new Host(config, { seed: 7, eventRing });
+  begin(config, rules, options, listens, connections) {
+    this.host = new Host(config, options);
     this.digest = 0;
     this.looped = [];
     if (listens) this.host.listen();
@@ -329,13 +329,13 @@ function world(number, most) {
   const config = hostConfig(sysctl, random);
   let rules = ['4', '6'].map((family) => ({ family, text: maker.make(family, random) }));
   worldText = JSON.stringify({ config, rules });
-  const ring = pick([1, 3, 64, 4096]);
+  const options = { seed: 7, eventRing: pick([1, 3, 64, 4096]), answers: random.below(2) === 0 };
   const listens = random.below(4) !== 0;
   const sides = random.below(3) === 0 ? [first, twin] : [first];
   const singly = random.below(4) === 0;
   const frames = Math.min(most, pick(FRAMES_A_WORLD));
   let connections = '';
-  for (const side of sides) side.begin(config, rules, ring, listens, connections);
+  for (const side of sides) side.begin(config, rules, options, listens, connections);
   for (let done = 0, next = FRAMES_BETWEEN_CHECKS; done < frames; ) {
     beat[1] = done;
     const n = group(sides, GROUP);
@@ -362,7 +362,7 @@ function world(number, most) {
     if (done < next) continue;
     next += FRAMES_BETWEEN_CHECKS;
     connections = first.check(longestMs).slice(0, -2).join('\n');
-    if (random.below(12) === 0) for (const side of sides) side.begin(config, rules, ring, listens, connections);
+    if (random.below(12) === 0) for (const side of sides) side.begin(config, rules, options, listens, connections);
   }
   const end = first.check(longestMs);
   if (sides.length > 1 && twin.check(longestMs).join('\n') !== end.join('\n'))
