@@ -40,15 +40,12 @@ class EngineTracker {
     settings.value[SET_ACCT] = 1;
     this.tracker = new Tracker({ settings, seed: 1 });
     this.packets = Array.from({ length: BATCH }, () => new Packet());
-    this.entries = new Int32Array(BATCH);
-    /** Sum of what was touched, so that touching is not optimised away. */
-    this.touched = 0;
+    this.hashes = new Int32Array(BATCH);
   }
 
   /** Tracks frames from..to of a list: parse, checksum, look-up, state, windows, timeout, counters, confirmation. */
   track(list, from, to, nowMs) {
-    const { tracker, packets, entries } = this;
-    const { table } = tracker;
+    const { tracker, packets, hashes } = this;
     const { bytes, offsets } = list;
     tracker.advance(nowMs, 1 << 30);
     for (let start = from; start < to; start += BATCH) {
@@ -59,11 +56,9 @@ class EngineTracker {
         const end = offsets[start + i + 1];
         parseFrame(p, bytes, at, end, end - at, LINKTYPE_ETHERNET);
         tracker.prepare(p);
+        hashes[i] = p.hash;
       }
-      let sum = 0;
-      for (let i = 0; i < n; i++) entries[i] = table.touchIndex(packets[i].hash);
-      for (let i = 0; i < n; i++) sum = (sum + table.touchRecord(entries[i])) | 0;
-      this.touched = (this.touched + sum) | 0;
+      tracker.table.touch(hashes, n);
       for (let i = 0; i < n; i++) {
         const p = packets[i];
         tracker.track(p);

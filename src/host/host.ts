@@ -138,7 +138,8 @@ export class Host extends HostKernel {
       const end = Math.min(to, at + BATCH);
       this.lookAhead(frames, at, end, linkType);
       for (let i = at; i < end; i++) {
-        this.advance(frames.seconds[i]! * 1000 + Math.floor(frames.nanos[i]! / 1e6));
+        const ms = frames.seconds[i]! * 1000 + ((frames.nanos[i]! / 1_000_000) | 0);
+        if (ms > this.nowMs) this.advance(ms);
         this.process(this.packets[i - at]!, this.parsed[i - at]!, direction[i]!, dev[i]!);
         this.store(results, i);
       }
@@ -149,8 +150,7 @@ export class Host extends HostKernel {
   private lookAhead(frames: Frames, from: number, to: number, linkType: Int32Array): void {
     const packets = this.packets;
     const tracker = this.tracker;
-    const table = tracker.table;
-    const touched = this.touched;
+    const hashes = this.hashes;
     const parsed = this.parsed;
     for (let i = from; i < to; i++) {
       const p = packets[i - from]!;
@@ -163,19 +163,12 @@ export class Host extends HostKernel {
         linkType[i]!,
       );
       if (parsed[i - from] === PARSE_OK) tracker.prepare(p);
+      hashes[i - from] = p.hash;
     }
-    for (let i = 0; i < to - from; i++) touched[i] = table.touchIndex(packets[i]!.hash);
-    let sum = 0;
-    for (let i = 0; i < to - from; i++) sum += table.touchRecord(touched[i]!);
-    this.touchSum = sum | 0;
+    tracker.table.touch(hashes, to - from);
   }
-  private readonly touched = new Int32Array(BATCH);
   private readonly parsed = new Int32Array(BATCH);
-  /**
-   * Keeps the touches from being optimised away.
-   * @internal
-   */
-  touchSum = 0;
+  private readonly hashes = new Int32Array(BATCH);
 
   private store(results: Results, i: number): void {
     const r = this.result;

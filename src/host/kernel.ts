@@ -215,6 +215,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * @internal
    */
   table(table: number, p: Packet): number {
+    if (!this.engine.has(p.family, table, p.hook)) return VERDICT_ACCEPT;
     const verdict = this.engine.run(table, p.hook, p, this);
     if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
     this.decided = this.ruleNumber();

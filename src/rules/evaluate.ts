@@ -81,6 +81,7 @@ export const TABLE_FILTER = 3;
 export const TABLE_SECURITY = 4;
 
 const TABLES = TABLE_NAMES.length;
+const HOOKS = 5;
 /** Walks that may be open inside one another, at the size that `load` gives the jump stack; more make it grow. */
 const NESTED_WALKS = 4;
 
@@ -106,6 +107,8 @@ export class RuleEngine {
   decidedRecord = 0;
 
   private programs: (Program | null)[] = new Array<Program | null>(2 * TABLES).fill(null);
+  /** The tables that have a chain in each hook, as bits; IPv6 from HOOKS on. */
+  private readonly present = new Int32Array(2 * HOOKS);
   private readonly rulesets: (Ruleset | null)[] = [null, null];
   private stack = new Int32Array(NESTED_WALKS);
   /** First free place of the stack. */
@@ -130,6 +133,10 @@ export class RuleEngine {
       programs[base + TABLE_NAMES.indexOf(name)] = compileTable(loaded, this.host.interfaces);
     }
     this.programs = programs;
+    for (let hook = 0; hook < HOOKS; hook++)
+      this.present[hook + (base === 0 ? 0 : HOOKS)] = programs
+        .slice(base, base + TABLES)
+        .reduce((bits, program, table) => bits | (program !== null && program.entry[hook]! >= 0 ? 1 << table : 0), 0);
     this.rulesets[base === 0 ? 0 : 1] = ruleset;
     const depth = Math.max(...programs.map((p) => p?.depth ?? 0));
     const need = this.stackTop + NESTED_WALKS * (depth + 1);
@@ -140,6 +147,11 @@ export class RuleEngine {
   /** Must be called after EngineHost.interfaces changed. */
   interfacesChanged(): void {
     for (const program of this.programs) if (program !== null) bindInterfaces(program, this.host.interfaces);
+  }
+
+  /** Whether a packet meets a table in a hook: `run` would accept otherwise, and leave the decision as it was. */
+  has(family: number, table: number, hook: number): boolean {
+    return ((this.present[family === AF_INET ? hook : hook + HOOKS]! >> table) & 1) !== 0;
   }
 
   /** The compiled table, null where none is loaded. Its `chains` and `numberOf` name what `EngineHost.trace` was told. */
@@ -182,9 +194,8 @@ export class RuleEngine {
    */
   run(table: number, hook: number, p: Packet, c: RuleContext): number {
     const number = p.family === AF_INET ? table : table + TABLES;
+    if (!this.has(p.family, table, hook)) return VERDICT_ACCEPT;
     const program = this.programs[number]!;
-    if (program === null) return VERDICT_ACCEPT;
-    if (program.entry[hook]! < 0) return VERDICT_ACCEPT;
     const outerHook = c.hook;
     const outerHotdrop = c.hotdrop;
     c.hook = hook;
