@@ -67,9 +67,12 @@ for (const [query, reply] of [
 /** Destination unreachable, source quench, redirect, time exceeded, parameter problem. */
 const ERROR4 = new Uint8Array(256);
 for (const type of [3, 4, 5, 11, 12]) ERROR4[type] = 1;
-/** MLD query, report, done, MLDv2 report; router and neighbour solicitation and advertisement. */
+/**
+ * MLD query, report, done, MLDv2 report; router and neighbour solicitation and advertisement; multicast router advertisement
+ * and solicitation (RFC 4286; its termination is tracked, so INVALID).
+ */
 const UNTRACKED6 = new Uint8Array(256);
-for (const type of [130, 131, 132, 133, 134, 135, 136, 143]) UNTRACKED6[type] = 1;
+for (const type of [130, 131, 132, 133, 134, 135, 136, 143, 151, 152]) UNTRACKED6[type] = 1;
 
 /** T_PORTS of the reply to an ICMP tuple; -1 where the type has no reply (as 0xffffffff no id/type/code can be that). */
 export function icmpReplyPorts(protocol: number, ports: number): number {

@@ -8,7 +8,8 @@
  *   II  end >= the sender's end - the receiver's maxwin   not from long ago
  *   III ack <= the receiver's end              nothing acknowledged that was not seen
  *   IV  ack >= the receiver's end - max(66000, the sender's maxwin)   not acknowledging long ago
- * All arithmetic is modulo 2^32 on Int32.
+ * All arithmetic is modulo 2^32 on Int32. "a is after b" is b - a < 0, as the kernel has it: numbers half the circle apart are each
+ * after the other.
  */
 import type { Packet } from '../wire/packet.js';
 import { readTcpOptions, tcpSackEnd } from '../wire/tcp-options.js';
@@ -162,7 +163,7 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
     } else pickUpSender(w, sender, receiver, p, end, sack);
   } else if (
     (flags & TH_SYN) !== 0 &&
-    ((end - w[sender + W_END]!) | 0) > 0 &&
+    ((w[sender + W_END]! - end) | 0) < 0 &&
     (state === TCP_CONNTRACK_SYN_SENT || state === TCP_CONNTRACK_SYN_RECV)
   ) {
     // the sender began anew with a later sequence number, perhaps with other options
@@ -188,8 +189,8 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
     const overshot = (end - w[sender + W_MAXEND]! + 1) | 0;
     if (
       receiverMaxwin !== 0 &&
-      ((end - lowerEnd) | 0) > 0 &&
-      ((sack - lowerAck) | 0) > 0 &&
+      ((lowerEnd - end) | 0) < 0 &&
+      ((lowerAck - sack) | 0) < 0 &&
       overshot >>> 0 <= receiverMaxwin >>> 0 &&
       ((sack - upperAck) | 0) < 0
     ) {
@@ -201,9 +202,9 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
     return fail(t, p, senderFlags, WINDOW_INVALID, REASON_TCP_SEQ_OVER, seq, upperSeq);
   }
   if (((sack - upperAck) | 0) >= 0) return fail(t, p, senderFlags, WINDOW_INVALID, REASON_TCP_ACK_OVER, sack, upperAck);
-  if (receiverMaxwin !== 0 && ((end - lowerEnd) | 0) <= 0)
+  if (receiverMaxwin !== 0 && ((lowerEnd - end) | 0) >= 0)
     return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_SEQ_UNDER, end, lowerEnd);
-  if (((sack - lowerAck) | 0) <= 0) return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_ACK_UNDER, sack, lowerAck);
+  if (((lowerAck - sack) | 0) >= 0) return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_ACK_UNDER, sack, lowerAck);
 
   moveWindows(w, sender, receiver, p, end, ack, sack);
   if (index === INDEX_ACK) countRetransmission(w, base, direction, seq, ack, end, p.window);
@@ -224,7 +225,7 @@ function moveWindows(
   const offered = (window + ((sack - ack) | 0)) | 0;
   let flags = senderFlags;
   if (w[sender + W_MAXWIN]! >>> 0 < offered >>> 0) w[sender + W_MAXWIN] = offered;
-  if (((end - w[sender + W_END]!) | 0) > 0) {
+  if (((w[sender + W_END]! - end) | 0) < 0) {
     w[sender + W_END] = end;
     flags |= FLAG_DATA_UNACKNOWLEDGED;
   }
@@ -232,14 +233,14 @@ function moveWindows(
     if ((flags & FLAG_MAXACK_SET) === 0) {
       w[sender + W_MAXACK] = ack;
       flags |= FLAG_MAXACK_SET;
-    } else if (((ack - w[sender + W_MAXACK]!) | 0) > 0) w[sender + W_MAXACK] = ack;
+    } else if (((w[sender + W_MAXACK]! - ack) | 0) < 0) w[sender + W_MAXACK] = ack;
   }
   if (flags !== senderFlags) w[sender + W_FLAGS] = flags;
 
-  const beyond = (end - w[sender + W_MAXEND]!) | 0;
-  if (w[receiver + W_MAXWIN] !== 0 && beyond > 0) w[receiver + W_MAXWIN] = (w[receiver + W_MAXWIN]! + beyond) | 0;
+  const before = (w[sender + W_MAXEND]! - end) | 0;
+  if (w[receiver + W_MAXWIN] !== 0 && before < 0) w[receiver + W_MAXWIN] = (w[receiver + W_MAXWIN]! - before) | 0;
   const allowed = (sack + window) | 0;
-  if (((allowed - w[receiver + W_MAXEND]! + 1) | 0) > 0)
+  if (((w[receiver + W_MAXEND]! - 1 - allowed) | 0) < 0)
     w[receiver + W_MAXEND] = window === 0 ? (allowed + 1) | 0 : allowed;
   if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0)
     w[receiver + W_FLAGS] = w[receiver + W_FLAGS]! & ~FLAG_DATA_UNACKNOWLEDGED;

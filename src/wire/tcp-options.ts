@@ -109,7 +109,7 @@ export function tcpSackEnd(p: Packet): number {
     if (kind === TCPOPT_SACK && len >= 10 && (len - 2) % 8 === 0) {
       for (let right = at + 6; right < at + len; right += 8) {
         const edge = p.view.getInt32(right);
-        if (((edge - highest) | 0) > 0) highest = edge;
+        if (((highest - edge) | 0) < 0) highest = edge;
       }
       return highest;
     }

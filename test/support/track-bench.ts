@@ -232,3 +232,24 @@ function statusText(status: number): string {
   if ((status & IPS_FIXED_TIMEOUT) !== 0) names.push('fixed');
   return names.join(' ') || 'new';
 }
+
+/**
+ * Sends TCP segments written as `a S 1000`, `b SA 5000 1001`, `a PA 1001 5001 data=10 win=0`: side, flags, seq, ack. Returns what
+ * the tracker said of the last one.
+ */
+export function talkTcp(b: TrackBench, ...steps: string[]): Seen {
+  let seen: Seen = { verdict: 0, state: '', reply: false, reason: 0, args: [] };
+  for (const step of steps) {
+    const [side, flags, seq, ...rest] = step.split(' ');
+    const more: Record<string, number> = {};
+    for (const part of rest) {
+      const [name, value] = part.includes('=') ? part.split('=') : ['ack', part];
+      more[name!] = Number(value);
+    }
+    seen = b.send(tcpSegment(side as Side, { flags: flags === '-' ? '' : flags!, seq: Number(seq), ...more }));
+  }
+  return seen;
+}
+
+/** A handshake: then a sends from 1001, b from 5001, both offer 1000 bytes. */
+export const HANDSHAKE = ['a S 1000', 'b SA 5000 1001', 'a A 1001 5001'];
