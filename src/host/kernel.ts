@@ -119,7 +119,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /* RuleContext */
   /** The host's clock in ms since the epoch, to be read; `advance` sets it. */
-  nowMs = 0;
+  nowMs = -1;
   /** @internal */
   hook = 0;
   /** @internal */
@@ -192,9 +192,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * @param nowMs Milliseconds since the epoch; a time before the last one changes nothing, the clock never goes back.
    */
   advance(nowMs: number): void {
-    if (nowMs > this.nowMs) this.nowMs = nowMs;
-    this.tracker.advance(this.nowMs, EXPIRE_BUDGET);
-    if (this.nowMs >= this.defragmenter.dueMs) this.expireFragments();
+    if (!(nowMs > this.nowMs)) return;
+    this.nowMs = nowMs;
+    this.tracker.advance(nowMs, EXPIRE_BUDGET);
+    if (nowMs >= this.defragmenter.dueMs) this.expireFragments();
   }
 
   /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
