@@ -63,7 +63,7 @@ it.each([
       give(h, packet);
     });
   }
-  expect([...h.flows()].map((f) => f.original.src)).toHaveLength(1);
+  expect([...h.flows()]).toHaveLength(1);
   expect(h.tracker.table.count).toBe(1);
 });
 
