@@ -11,11 +11,15 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { makeTracker } from './engine.js';
 import { commandTime, compete, installed, processorTime, table } from './harness.js';
 import { readRecording, writeRecording } from './pcap.js';
 import { Connections, established, FrameList, handshakes, lives, SHORT_LIFE_PACKETS, seeded } from './traffic.js';
 import { Twin } from './twin.js';
+
+// as the command itself: docs/decisions/0010-inlining-budget.md
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
 
 const here = dirname(fileURLToPath(import.meta.url));
 const quick = process.argv.includes('--quick');

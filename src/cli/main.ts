@@ -3,6 +3,7 @@
  * The command `statewall`. Exit status: 0 fine; 1 the run failed; 2 the command line is wrong; 70 a bug in here.
  */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { FlowError } from '../flow/error.js';
 import { HostConfigError } from '../host/config.js';
@@ -14,6 +15,9 @@ import { OutputError } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
 import { readable } from './message.js';
 import { replayCommand } from './replay.js';
+
+// docs/decisions/0010-inlining-budget.md
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

@@ -4,8 +4,8 @@
  * A segment is one of six kinds (`index`); kind, direction and state give the next state. Two outcomes are no states: INVALID,
  * and IGNORED - let through without effect because this table may be what is out of step, not the two ends.
  */
-import { transportChecksumOk } from '../wire/checksum.js';
-import { HAS_CUT, HAS_TCP, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
+import { CHECKSUM_UNKNOWN, tcpChecksumOk } from '../wire/checksum.js';
+import { HAS_TCP, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
 import { IPCT_PROTOINFO } from './events.js';
 import {
   TCP_CONNTRACK_CLOSE as CL,
@@ -174,8 +174,8 @@ function tcpError(t: Tracker, p: Packet): boolean {
   if (
     p.hook === HOOK_PREROUTING &&
     t.settings.value[SET_CHECKSUM] !== 0 &&
-    (p.has & HAS_CUT) === 0 &&
-    !transportChecksumOk(p)
+    (p.has & CHECKSUM_UNKNOWN) === 0 &&
+    !tcpChecksumOk(p)
   )
     return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0);
   if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0, 0);

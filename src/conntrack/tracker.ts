@@ -125,8 +125,14 @@ export class Tracker extends Lifecycle {
 
   private protocolPacket(p: Packet, protocol: number, slot: number, direction: number): number {
     if (protocol === IPPROTO_TCP) return tcpPacket(this, p, slot, direction);
-    if (protocol === IPPROTO_UDP) return udpPacket(this, p, slot, direction);
+    return this.otherPacket(p, protocol, slot, direction);
+  }
+
+  /** Apart, so that what TCP needs is small enough to be inlined. */
+  private otherPacket(p: Packet, protocol: number, slot: number, direction: number): number {
     switch (protocol) {
+      case IPPROTO_UDP:
+        return udpPacket(this, p, slot, direction);
       case IPPROTO_ICMP:
       case IPPROTO_ICMPV6:
         return icmpPacket(this, p, slot, direction);
@@ -147,14 +153,13 @@ export class Tracker extends Lifecycle {
     const at = ((ref >> 1) << RECORD_SHIFT) + R_STATUS;
     const status = w[at]!;
     p.connection = ref;
-    if ((ref & 1) === 1) {
-      p.state = CT_ESTABLISHED;
-      if ((status & IPS_SEEN_REPLY) === 0) {
-        w[at] = status | IPS_SEEN_REPLY;
-        this.note(ref >> 1, IPCT_REPLY);
-      }
-    } else if ((status & IPS_SEEN_REPLY) !== 0) p.state = CT_ESTABLISHED;
-    else p.state = (status & IPS_EXPECTED) !== 0 ? CT_RELATED : CT_NEW;
+    p.state = CT_ESTABLISHED;
+    if ((status & IPS_SEEN_REPLY) !== 0) return;
+    if ((ref & 1) === 0) p.state = (status & IPS_EXPECTED) !== 0 ? CT_RELATED : CT_NEW;
+    else {
+      w[at] = status | IPS_SEEN_REPLY;
+      this.note(ref >> 1, IPCT_REPLY);
+    }
   }
 
   /** The connection of the packet's own tuple, -1 = none. */

@@ -26,6 +26,9 @@ export const UDP_CHECKSUM_AT = 6;
 export const ICMP_CHECKSUM_AT = 2;
 export const SCTP_CHECKSUM_AT = 8;
 
+/** HAS_ bits of packets whose transport checksum nobody can judge. */
+export const CHECKSUM_UNKNOWN = HAS_CUT | HAS_LOCAL_ORIGIN | HAS_LATER_FRAGMENT;
+
 const TWO_32 = 4294967296;
 const UDP_HEADER_LEN = 8;
 const SCTP_HEADER_LEN = 12;
@@ -107,12 +110,12 @@ function pseudoSum(p: Packet, protocol: number, length: number): number {
  * finds a correct UDP-Lite checksum wrong (seen on 6.18, both families). A coverage outside the packet is wrong.
  */
 export function transportChecksumOk(p: Packet): boolean {
-  if ((p.has & (HAS_CUT | HAS_LOCAL_ORIGIN | HAS_LATER_FRAGMENT)) !== 0 || p.l4Off < 0) return true;
+  if ((p.has & CHECKSUM_UNKNOWN) !== 0 || p.l4Off < 0) return true;
   const l4Off = p.l4Off;
   const length = p.l3Off + p.l3Len - l4Off;
   switch (p.protocol) {
     case IPPROTO_TCP:
-      return length < TCP_CHECKSUM_AT + 2 || sumIsOk(p, IPPROTO_TCP, length, length);
+      return length < TCP_CHECKSUM_AT + 2 || tcpChecksumOk(p);
     case IPPROTO_UDP:
       if (length < UDP_HEADER_LEN || p.view.getUint16(l4Off + UDP_CHECKSUM_AT) === 0) return true;
       return sumIsOk(p, IPPROTO_UDP, length, length);
@@ -128,6 +131,12 @@ export function transportChecksumOk(p: Packet): boolean {
     default:
       return true;
   }
+}
+
+/** Whether the checksum of a TCP segment is right; it is none of CHECKSUM_UNKNOWN and holds the field. */
+export function tcpChecksumOk(p: Packet): boolean {
+  const length = p.l3Off + p.l3Len - p.l4Off;
+  return sumIsOk(p, IPPROTO_TCP, length, length);
 }
 
 /** `covered` bytes of the transport packet are summed, `length` goes into the pseudo header. */
