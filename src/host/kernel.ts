@@ -212,11 +212,19 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /* steps of the way (path.ts) */
 
   /**
-   * Runs a table on the packet's hook.
+   * The tables that have a chain in the packet's hook, as bits: few packets meet all five.
    * @internal
    */
-  table(table: number, p: Packet): number {
-    if (!this.engine.has(p.family, table, p.hook)) return VERDICT_ACCEPT;
+  tables(p: Packet): number {
+    return this.engine.present(p.family, p.hook);
+  }
+
+  /**
+   * Runs a table on the packet's hook, if it is one of `tables`.
+   * @internal
+   */
+  table(tables: number, table: number, p: Packet): number {
+    if (((tables >> table) & 1) === 0) return VERDICT_ACCEPT;
     const verdict = this.engine.run(table, p.hook, p, this);
     if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
     this.decided = this.ruleNumber();
@@ -227,8 +235,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * Runs the filter table, and notes what it saw and decided.
    * @internal
    */
-  filter(table: number, p: Packet): number {
-    if (this.answering > 0) return this.engine.run(table, p.hook, p, this);
+  filter(tables: number, table: number, p: Packet): number {
+    if (this.answering > 0) return this.table(tables, table, p);
     const r = this.result;
     r.state = p.state;
     r.hook = p.hook;

@@ -68,22 +68,24 @@ export function make(h: HostKernel, fragment: Packet): number {
 
 function prerouting(h: HostKernel, p: Packet): number {
   p.hook = HOOK_PREROUTING;
-  let v = h.table(TABLE_RAW, p); // -300
+  const tables = h.tables(p);
+  let v = h.table(tables, TABLE_RAW, p); // -300
   if (v !== VERDICT_ACCEPT) return v;
   v = track(h, p); // -200
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.table(TABLE_MANGLE, p); // -150
+  v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
   return translate(h, p, MANIP_DST); // -100
 }
 
 function input(h: HostKernel, p: Packet): number {
   p.hook = HOOK_INPUT;
-  let v = h.table(TABLE_MANGLE, p); // -150
+  const tables = h.tables(p);
+  let v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.filter(TABLE_FILTER, p); // 0
+  v = h.filter(tables, TABLE_FILTER, p); // 0
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.table(TABLE_SECURITY, p); // 50
+  v = h.table(tables, TABLE_SECURITY, p); // 50
   if (v !== VERDICT_ACCEPT) return v;
   v = translate(h, p, MANIP_SRC); // 100
   if (v !== VERDICT_ACCEPT) return v;
@@ -97,12 +99,13 @@ function input(h: HostKernel, p: Packet): number {
 function forward(h: HostKernel, p: Packet): number {
   if (!h.mayForward(p)) return VERDICT_DROP;
   p.hook = HOOK_FORWARD;
+  const tables = h.tables(p);
   p.outInterface = h.routing.outInterface;
-  let v = h.table(TABLE_MANGLE, p); // -150
+  let v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.filter(TABLE_FILTER, p); // 0
+  v = h.filter(tables, TABLE_FILTER, p); // 0
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.table(TABLE_SECURITY, p); // 50
+  v = h.table(tables, TABLE_SECURITY, p); // 50
   if (v !== VERDICT_ACCEPT) return v;
   if (hasOptions(p)) h.options.forward(p);
   return postrouting(h, p, EMIT_FORWARDED);
@@ -110,26 +113,28 @@ function forward(h: HostKernel, p: Packet): number {
 
 function output(h: HostKernel, p: Packet): number {
   p.hook = HOOK_OUTPUT;
-  let v = h.table(TABLE_RAW, p); // -300
+  const tables = h.tables(p);
+  let v = h.table(tables, TABLE_RAW, p); // -300
   if (v !== VERDICT_ACCEPT) return v;
   v = track(h, p); // -200
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.table(TABLE_MANGLE, p); // -150
+  v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
   v = translate(h, p, MANIP_DST); // -100
   if (v !== VERDICT_ACCEPT) return v;
   const way = h.reroute(p); // where the destination has changed; rules of this hook still see the former interface
   if (way < 0) return h.refuse(p, HOST_NO_ROUTE);
-  v = h.filter(TABLE_FILTER, p); // 0
+  v = h.filter(tables, TABLE_FILTER, p); // 0
   if (v !== VERDICT_ACCEPT) return v;
-  v = h.table(TABLE_SECURITY, p); // 50
+  v = h.table(tables, TABLE_SECURITY, p); // 50
   p.outInterface = way;
   return v;
 }
 
 function postrouting(h: HostKernel, p: Packet, kind: number): number {
   p.hook = HOOK_POSTROUTING;
-  let v = h.table(TABLE_MANGLE, p); // -150
+  const tables = h.tables(p);
+  let v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
   v = translate(h, p, MANIP_SRC); // 100
   if (v !== VERDICT_ACCEPT) return v;
@@ -159,7 +164,7 @@ function confirm(h: HostKernel, p: Packet): number {
 function translate(h: HostKernel, p: Packet, manip: number): number {
   if (p.connection < 0 || !h.hasNat(p.family)) return VERDICT_ACCEPT;
   if (h.nat.isOpen(p, manip)) {
-    const v = h.table(TABLE_NAT, p);
+    const v = h.table(h.tables(p), TABLE_NAT, p);
     if (v !== VERDICT_ACCEPT) return v;
     if (h.nat.settle(p, manip) !== NF_ACCEPT) return h.refuse(p, HOST_NAT_FAILED);
   }

@@ -107,8 +107,7 @@ export class RuleEngine {
   decidedRecord = 0;
 
   private programs: (Program | null)[] = new Array<Program | null>(2 * TABLES).fill(null);
-  /** The tables that have a chain in each hook, as bits; IPv6 from HOOKS on. */
-  private readonly present = new Int32Array(2 * HOOKS);
+  private readonly presentBits = new Int32Array(2 * HOOKS);
   private readonly rulesets: (Ruleset | null)[] = [null, null];
   private stack = new Int32Array(NESTED_WALKS);
   /** First free place of the stack. */
@@ -134,7 +133,7 @@ export class RuleEngine {
     }
     this.programs = programs;
     for (let hook = 0; hook < HOOKS; hook++)
-      this.present[hook + (base === 0 ? 0 : HOOKS)] = programs
+      this.presentBits[hook + (base === 0 ? 0 : HOOKS)] = programs
         .slice(base, base + TABLES)
         .reduce((bits, program, table) => bits | (program !== null && program.entry[hook]! >= 0 ? 1 << table : 0), 0);
     this.rulesets[base === 0 ? 0 : 1] = ruleset;
@@ -149,9 +148,9 @@ export class RuleEngine {
     for (const program of this.programs) if (program !== null) bindInterfaces(program, this.host.interfaces);
   }
 
-  /** Whether a packet meets a table in a hook: `run` would accept otherwise, and leave the decision as it was. */
-  has(family: number, table: number, hook: number): boolean {
-    return ((this.present[family === AF_INET ? hook : hook + HOOKS]! >> table) & 1) !== 0;
+  /** The tables that a packet meets in a hook, as bits 1 << TABLE_: the others accept and leave the decision as it was. */
+  present(family: number, hook: number): number {
+    return this.presentBits[family === AF_INET ? hook : hook + HOOKS]!;
   }
 
   /** The compiled table, null where none is loaded. Its `chains` and `numberOf` name what `EngineHost.trace` was told. */
@@ -194,7 +193,7 @@ export class RuleEngine {
    */
   run(table: number, hook: number, p: Packet, c: RuleContext): number {
     const number = p.family === AF_INET ? table : table + TABLES;
-    if (!this.has(p.family, table, hook)) return VERDICT_ACCEPT;
+    if (((this.present(p.family, hook) >> table) & 1) === 0) return VERDICT_ACCEPT;
     const program = this.programs[number]!;
     const outerHook = c.hook;
     const outerHotdrop = c.hotdrop;
