@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ip4, ip6, tcp, udp } from '../../test/support/wire-frames.js';
+import { loadRules } from '../iptables/restore.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import { LINKTYPE_RAW } from '../wire/parse.js';
 import { Host } from './host.js';
@@ -67,4 +68,23 @@ describe('the MTU of the way out', () => {
   ])('%s', (_, family, protocol, length, arrives, verdict, sent) => {
     expect(passed(family, protocol, length, arrives)).toEqual({ verdict, sent });
   });
+});
+
+it('answers what is too big whether or not somebody takes what leaves', () => {
+  const counted = [true, false].map((listens) => {
+    const h = new Host({
+      interfaces: [{ name: 'r0', addresses: ['10.1.0.1/24'], mtu: 1400 }],
+      sysctl: { 'net.netfilter.nf_conntrack_max': 100 },
+    });
+    const rules = loadRules('*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n', 'rules', 2);
+    h.load(rules);
+    h.advance(1_000_000);
+    if (listens) h.onEmit = () => {};
+    const packet = ip4(UDP, udp(new Array<number>(1400).fill(0)), { fragment: IP_DF, source: '10.1.0.1' });
+    const bytes = Uint8Array.from(packet);
+    h.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, h.interfaceIndex('r0'));
+    h.exportCounters(rules);
+    return rules.tables.get('filter')!.chains.get('OUTPUT')!.packets;
+  });
+  expect(counted).toEqual([2, 2]);
 });

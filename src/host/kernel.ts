@@ -37,6 +37,7 @@ import {
   CT_RELATED,
   HAS_FRAGMENT,
   HAS_LOCAL_ORIGIN,
+  HAS_REASSEMBLED,
   HOOK_PREROUTING,
   PARSE_OK,
   Packet,
@@ -350,18 +351,19 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    */
   emit(p: Packet, kind: number): void {
     if (p.outInterface === LO_INDEX && kind !== EMIT_DELIVERED) this.loopback.put(p, this.connectionId(p));
-    if (this.onEmit === null) return;
     const hostMade = this.answering > 0;
     if (kind === EMIT_DELIVERED) {
-      this.onEmit(p.bytes, p.l3Off, p.end, 0, kind, hostMade);
+      this.onEmit?.(p.bytes, p.l3Off, p.end, 0, kind, hostMade);
       return;
     }
+    const mtu = this.interfaces[p.outInterface]?.mtu ?? 1500;
+    // what is too big is answered, whether or not somebody takes what leaves
+    if (this.onEmit === null && p.l3Len <= mtu && (p.has & HAS_REASSEMBLED) === 0) return;
     this.emitting = p;
     this.emittingKind = kind;
-    const mtu = this.interfaces[p.outInterface]?.mtu ?? 1500;
     const joined = p.l3Len > mtu && isJoined(this, p);
     const cut = joined ? FRAGMENT_WHOLE : this.refragmenter.refragment(p, this.defragmenter, mtu, this);
-    if (cut === FRAGMENT_WHOLE) this.onEmit(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
+    if (cut === FRAGMENT_WHOLE) this.onEmit?.(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
     else if (cut === FRAGMENT_TOO_BIG) this.answerTooBig(p, mtu);
   }
   private emitting: Packet | null = null;
