@@ -120,6 +120,11 @@ function redirectIn(t: Tracker, p: Packet): number {
     t.invalid(p, REASON_ICMPV6_REDIRECT, 0, 0, 0);
     return TRACK_INVALID;
   }
+  // RFC 4861 section 8.1: only from a neighbour, by its link-local address
+  if (p.view.getUint8(p.l3Off + 7) !== 255 || (p.view.getUint16(p.l3Off + 8) & 0xffc0) !== 0xfe80) {
+    t.invalid(p, REASON_ICMPV6_REDIRECT, 2, 0, 0);
+    return TRACK_INVALID;
+  }
   if (p.end < option + 8 || p.view.getUint8(option + 1) === 0) {
     t.invalid(p, REASON_ICMPV6_REDIRECT, 1, 0, 0);
     return TRACK_INVALID;

@@ -31,14 +31,14 @@ import {
 } from './layout.js';
 import { Statistics } from './statistics.js';
 import { MAX_TIMEOUT_MS, SET_ACCT, SET_BUCKETS, SET_EVENTS, SET_MAX, SET_TIMESTAMP, type Settings } from './sysctl.js';
-import { ConnTable } from './table.js';
+import { ConnTable, powerOfTwo } from './table.js';
 
 /** Slots beyond nf_conntrack_max: records that end with their packet, and the one reserved before early drop. */
 const SPARE_SLOTS = 64;
 /** Records ended by packets that are still on their way. */
 const MAX_ENDED = 32;
-/** NF_CT_EVICTION_RANGE: hash buckets that early drop looks at. */
-const EVICTION_BUCKETS = 8;
+/** Hash buckets that early drop looks at: the kernel's 8 (NF_CT_EVICTION_RANGE), where each connection lies in two. */
+const EVICTION_BUCKETS = 16;
 const MS = 1000;
 /** How far the clock may go on before deadlines are looked at: a quarter of the 32 bits that they are compared in. */
 const STRIDE_MS = 2 ** 30;
@@ -377,9 +377,10 @@ export class Lifecycle {
   /** Ends one unassured connection near a hash, as early_drop does; false: none there. */
   protected earlyDrop(hash: number): boolean {
     const table = this.table;
-    const places = table.placesPerBucket(this.settings.value[SET_BUCKETS]!);
-    const span = places * EVICTION_BUCKETS;
-    for (let k = table.nearby(hash, span, -1); k >= 0; k = table.nearby(hash, span, k)) {
+    const buckets = powerOfTwo(this.settings.value[SET_BUCKETS]!);
+    const units = Math.max(buckets, table.places);
+    const span = (units / buckets) * EVICTION_BUCKETS;
+    for (let k = table.nearby(hash, span, units, -1); k >= 0; k = table.nearby(hash, span, units, k)) {
       const slot = table.slotNear(hash, k);
       const status = table.words[(slot << RECORD_SHIFT) + R_STATUS]!;
       if ((status & (IPS_ASSURED | IPS_DYING)) !== 0) continue;

@@ -73,7 +73,8 @@ function lineAligned(bytes: number): ArrayBuffer {
   return new ArrayBuffer(bytes + 64);
 }
 
-function powerOfTwo(atLeast: number): number {
+/** The least power of two that is `atLeast` or more, and 16. */
+export function powerOfTwo(atLeast: number): number {
   let n = 16;
   while (n < atLeast) n *= 2;
   return n;
@@ -422,26 +423,29 @@ export class ConnTable {
   }
 
   /**
-   * Confirmed slots whose home in the index lies in the eighths of the table around a hash, as the kernel looks at 8 buckets
-   * for early drop; calls back nothing: returns the next one after `from` (-1 to begin), -1 = no more.
+   * Goes through the confirmed slots whose hash lies `span` or less after `hash`, in units of which `units` (a power of two, at
+   * least the index's places) make the circle: returns the number of the next one after `from` (-1 to begin) for `slotNear`,
+   * -1 = no more.
    */
-  nearby(hash: number, span: number, from: number): number {
+  nearby(hash: number, span: number, units: number, from: number): number {
     const index = this.index;
     const mask = this.indexMask;
-    for (let k = from + 1; k < span; k++) {
-      if (index[((((hash & mask) + k) & mask) << 1) + 1] !== 0) return k;
+    const end = Math.min(span, mask + 1);
+    for (let k = from + 1; k < end; k++) {
+      const at = ((hash + k) & mask) << 1;
+      if (index[at + 1] !== 0 && ((index[at]! - hash) & (units - 1)) < span) return k;
     }
     return -1;
   }
 
-  /** The slot of the index entry `k` places after a hash's home. */
+  /** The slot that `nearby` found. */
   slotNear(hash: number, k: number): number {
-    return (this.index[((((hash & this.indexMask) + k) & this.indexMask) << 1) + 1]! - 1) >> 1;
+    return (this.index[(((hash + k) & this.indexMask) << 1) + 1]! - 1) >> 1;
   }
 
-  /** Index places that correspond to one of `buckets` hash buckets, at least 1. */
-  placesPerBucket(buckets: number): number {
-    return Math.max(1, Math.round((this.indexMask + 1) / Math.max(1, buckets)));
+  /** Places of the index. */
+  get places(): number {
+    return this.indexMask + 1;
   }
 
   /** The cold record of a slot, made if it has none. */

@@ -210,8 +210,14 @@ const TEXTS: Record<number, ReasonText> = {
   },
   [REASON_ICMPV6_REDIRECT]: {
     name: 'icmpv6-redirect',
-    kernel: (a) => (a[0] ? 'redirect without options' : 'short redirect'),
-    say: () => 'ICMPv6 redirect that is cut short',
+    kernel: (a) =>
+      ['short redirect', 'redirect without options', 'invalid saddr or hoplimit for redirect'][a[0]!] ?? '',
+    say: (a) =>
+      [
+        'ICMPv6 redirect that is cut short',
+        'ICMPv6 redirect without options',
+        'ICMPv6 redirect that is not a neighbour’s',
+      ][a[0]!] ?? '',
   },
   [REASON_SCTP_SHORT]: {
     name: 'sctp-short',

@@ -120,6 +120,8 @@ export class TrackBench {
   /** Number of the template that the next packets carry. */
   template = 0;
   hook = HOOK_PREROUTING;
+  /** Mark of the next packets. */
+  mark = 0;
 
   /** `sysctl`: names without net.netfilter.nf_conntrack_. */
   constructor(sysctl: Record<string, number> = {}, options: Partial<TrackerOptions> = {}) {
@@ -145,6 +147,7 @@ export class TrackBench {
     parseFrame(p, bytes, 0, captured, bytes.length, LINKTYPE_RAW);
     p.hook = this.hook;
     p.template = this.template;
+    p.mark = this.mark;
     p.connection = -1;
     p.state = CT_NONE;
     p.reason = 0;
