@@ -87,17 +87,25 @@ async function hostRounds() {
 const what = process.argv[2];
 const run =
   what === 'host' ? await hostRounds() : trackerRounds(what === 'control' ? new Array(1024).fill(null) : null);
-let collections = 0;
-const observer = new PerformanceObserver((entries) => {
-  collections += entries.getEntries().length;
-});
+let seen = 0;
+new PerformanceObserver((entries) => {
+  seen += entries.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+
+/** Collections so far. They are told some time later, in order: the one that is asked for here comes last. */
+async function collectionsSoFar() {
+  const before = seen;
+  globalThis.gc();
+  for (let told = before; told === before || told !== seen; ) {
+    told = seen;
+    await pause(50);
+  }
+  return seen;
+}
+
 for (let round = 0; round < WARM_ROUNDS; round++) run(round);
-globalThis.gc();
-// what was observed of the warming arrives before the counting begins
-observer.observe({ entryTypes: ['gc'] });
-await pause(100);
-collections = 0;
+const before = await collectionsSoFar();
 let packets = 0;
 for (let round = 0; round < ROUNDS; round++) packets += run(WARM_ROUNDS + round);
-await pause(100);
+const collections = (await collectionsSoFar()) - before - 1;
 process.stdout.write(JSON.stringify({ packets, collections }));
