@@ -3,7 +3,7 @@
  */
 import type { OptionContext, OptionSpec } from '../rules/extension.js';
 import type { Family, MatchUse, Target } from '../rules/model.js';
-import { type Known, type Registry, registryOf } from '../rules/registry.js';
+import { type Known, MATCHES_TO_COME, type Registry, registryOf } from '../rules/registry.js';
 import { BASE_OPTIONS, type BaseOption } from './base-options.js';
 import type { Scope } from './command.js';
 import { suggest } from './errors.js';
@@ -134,7 +134,9 @@ export class ExtensionReader extends WordReader {
     const known = this.known.matches.get(name);
     if (known === undefined) {
       this.fail(`Couldn't load match \`${name}':No such file or directory`, {
-        hint: `expected the name of a match${suggest(name, this.known.matches.keys())}`,
+        hint: MATCHES_TO_COME.has(name)
+          ? `match "${name}" is not supported yet`
+          : `expected the name of a match${suggest(name, this.known.matches.keys())}`,
       });
     }
     this.addMatch(known);

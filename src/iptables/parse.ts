@@ -17,6 +17,7 @@ import {
   type TableName,
   type Target,
 } from '../rules/model.js';
+import { TARGETS_TO_COME } from '../rules/registry.js';
 import { readUint } from '../rules/values.js';
 import { BASE_LETTERS, BASE_OPTIONS, type BaseOption, ILLEGAL, VERBS } from './base-options.js';
 import { BaseReader, NO_ADDRESSES, unlessAny } from './base-reader.js';
@@ -155,7 +156,9 @@ export class CommandParser extends BaseReader {
     const near = suggest(jump, this.known.targets.keys());
     return {
       position: this.positionOf(this.jumpAt),
-      hint: `"${jump}" is not known: expected a target or a chain of table ${table}${near}`,
+      hint: TARGETS_TO_COME.has(jump)
+        ? `target "${jump}" is not supported yet`
+        : `"${jump}" is not known: expected a target or a chain of table ${table}${near}`,
     };
   }
 
@@ -443,7 +446,9 @@ export class CommandParser extends BaseReader {
         });
       }
       this.fail(`Couldn't load target \`${name}':No such file or directory`, {
-        hint: `expected a target or a chain of table ${this.table}${suggest(name, names)}`,
+        hint: TARGETS_TO_COME.has(name)
+          ? `target "${name}" is not supported yet`
+          : `expected a target or a chain of table ${this.table}${suggest(name, names)}`,
       });
     }
     if (builtIn.includes(name)) {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { MATCHES, registryOf, TARGETS } from './registry.js';
+import { MATCHES, MATCHES_TO_COME, registryOf, TARGETS, TARGETS_TO_COME } from './registry.js';
 
 test('every extension stands in the list, under its own name', () => {
   const files = (folder: string) =>
@@ -10,6 +10,11 @@ test('every extension stands in the list, under its own name', () => {
   expect(new Set(MATCHES.map((m) => m.name)).size).toBe(MATCHES.length);
   const upper = files('target').filter((name) => /^[A-Z]+$/.test(name));
   expect(TARGETS.map((t) => t.name).sort()).toEqual(upper.sort());
+});
+
+test('what is to come is not here yet', () => {
+  expect(MATCHES.filter((m) => MATCHES_TO_COME.has(m.name))).toEqual([]);
+  expect(TARGETS.filter((t) => TARGETS_TO_COME.has(t.name))).toEqual([]);
 });
 
 test('a family has its own extensions, aliases and implied matches', () => {
