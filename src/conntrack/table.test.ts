@@ -86,6 +86,8 @@ class Both {
     this.table.free(slot);
     this.byOriginal.delete(keyOf(original, zones[0]));
     this.byReply.delete(keyOf(reply, zones[1]));
+    expect(this.expected(original, zones[0])).toContain(this.find(original, zones[0]));
+    expect(this.expected(reply, zones[1])).toContain(this.find(reply, zones[1]));
   }
 
   find(e: Ends, zone: number): number {
@@ -168,6 +170,15 @@ describe('the index', () => {
       (k) => (both.table.words[(k.slot << RECORD_SHIFT) + R_STATUS]! & F_SECOND_INDEX) !== 0,
     );
     expect(second).toEqual([false, true, true]);
+  });
+  test('a packet may be in another zone for each direction', () => {
+    const both = new Both(16);
+    const e = { six: false, source: 1, destination: 2, from: 3, to: 4 };
+    both.insert(e, inverse(e), [0, 0]);
+    const find = (t: Int32Array, original: number, reply: number) =>
+      both.table.find(t, both.table.hash(t, 0), original, reply);
+    expect([find(tupleOf(e), 0, 5), find(tupleOf(e), 5, 0)]).toEqual([0, -1]);
+    expect([find(tupleOf(inverse(e)), 0, 5), find(tupleOf(inverse(e)), 5, 0)]).toEqual([-1, 1]);
   });
   test('a reserved connection is not found', () => {
     const both = new Both(16);
