@@ -27,6 +27,7 @@ import {
   HOOK_POSTROUTING,
   HOOK_PREROUTING,
   type Packet,
+  T_SRC,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
 import { HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
@@ -53,7 +54,8 @@ export function arrive(h: HostKernel, fragment: Packet): number {
   if (way === WAY_INPUT) return input(h, p);
   if (way === WAY_FORWARD) return forward(h, p);
   const reason = h.routing.reason;
-  if (way === WAY_ERROR) h.answerError(p, h.routing.icmpType, h.routing.icmpCode, 0);
+  if (way === WAY_ERROR && (p.family !== AF_INET || h.routing.errorPeers.allows(p.tuple[T_SRC]!, h.tracker.nowMs)))
+    h.answerError(p, h.routing.icmpType, h.routing.icmpCode, 0);
   return h.refuse(p, reason);
 }
 

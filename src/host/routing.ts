@@ -13,6 +13,7 @@
  * ff02::2 where it forwards), and forwards none. Not modelled: several tables and rules, ECMP, multicast routing, redirects,
  * route_localnet, accept_local.
  */
+
 import type { HostInterface } from '../rules/context.js';
 import {
   RTN_ANYCAST,
@@ -27,6 +28,7 @@ import {
 } from '../rules/context.js';
 import { ADDRESS_WORDS } from '../wire/address.js';
 import { AF_INET, AF_INET6, IPPROTO_IGMP, type Packet, T_DST, T_SRC } from '../wire/packet.js';
+import { ErrorPeers } from './error-peers.js';
 import { maskWord, PrefixTable } from './prefixes.js';
 import {
   HOST_MARTIAN_DESTINATION,
@@ -107,6 +109,8 @@ export class Routing {
   readonly nextHop = new Int32Array(ADDRESS_WORDS);
   /** Valid after WAY_DROP and WAY_ERROR: a HOST_ code. */
   reason = 0;
+  /** Whom the host has told of WAY_ERROR. */
+  readonly errorPeers = new ErrorPeers();
   /** Valid after WAY_ERROR. */
   icmpType = 0;
   icmpCode = 0;
