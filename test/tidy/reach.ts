@@ -29,6 +29,9 @@ export const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/rules/interpret.ts': 'the plain evaluator that the compiled one is compared with',
 };
 
+/** What vitest.config.ts runs before each test file. */
+const SETUP = 'test/support/seed.ts';
+
 /** All files that the given ones lead to, themselves included. */
 export function reachable(files: readonly SourceFile[], from: readonly string[]): Set<string> {
   const byPath = new Map(files.map((file) => [file.path, file]));
@@ -50,6 +53,7 @@ export function checkDead(files: readonly SourceFile[], entries: readonly string
     .map((entry) => `${entry}: an entry that is not there`);
   const used = reachable(files, entries);
   const tests = files.filter((file) => file.path.endsWith('.test.ts')).map((file) => file.path);
+  tests.push(SETUP);
   const usedByTests = reachable(files, tests);
   for (const { path } of files) {
     if (isShipped(path) && !used.has(path) && FOR_TESTS[path] === undefined)
