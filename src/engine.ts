@@ -41,6 +41,7 @@ export {
   type Results,
   VERDICT_SKIPPED,
 } from './host/results.js';
+export type { TimeoutConfig } from './host/timeouts.js';
 export { describeError } from './iptables/errors.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
 export { printRule, printRuleset, type SaveOptions } from './iptables/save.js';

@@ -9,6 +9,7 @@
  */
 import { IPPROTO_TCP, type Packet, TUPLE_WORDS } from '../wire/packet.js';
 import { EventRing, IPCT_ASSURED, IPCT_DESTROY, IPCT_LABEL, IPCT_MARK, IPCT_PROTOINFO } from './events.js';
+import { trackerOf } from './generic.js';
 import {
   F_COLD,
   F_COUNTERS,
@@ -59,6 +60,9 @@ export interface Template {
 
 /** Timeouts of one protocol in ms by its states, as `nfct add timeout` makes them. */
 export interface TimeoutPolicy {
+  /** AF_INET or AF_INET6: of the rules that may name it. */
+  family: number;
+  /** As trackerOf gives it. */
   protocol: number;
   timeouts: Int32Array;
 }
@@ -155,7 +159,8 @@ export class Lifecycle {
       w[at] = w[at]! | IPS_HELPER;
     }
     const policy = t.timeout === '' ? undefined : this.timeoutPolicies.get(t.timeout);
-    if (policy !== undefined && policy.protocol === protocol) this.table.coldFor(slot).timeouts = policy.timeouts;
+    if (policy !== undefined && policy.protocol === trackerOf(protocol))
+      this.table.coldFor(slot).timeouts = policy.timeouts;
     if (t.ctevents !== -1 && t.ctevents !== 0) this.table.coldFor(slot).ctmask = t.ctevents;
   }
 

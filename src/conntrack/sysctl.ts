@@ -8,11 +8,11 @@
 /** Indexes of `Settings.tcp` beyond the ten TCP states (TCP_CONNTRACK_ constants). */
 export const TCP_TIMEOUT_RETRANS = 10;
 export const TCP_TIMEOUT_UNACK = 11;
-/** Indexes of the two-valued protocols: udp, udplite, gre. */
+/** Indexes of the two-valued protocols: udp (and udplite), gre. */
 export const TIMEOUT_UNREPLIED = 0;
 export const TIMEOUT_REPLIED = 1;
 
-type Group = 'tcp' | 'udp' | 'udplite' | 'gre' | 'sctp' | 'single' | 'value';
+type Group = 'tcp' | 'udp' | 'gre' | 'sctp' | 'single' | 'value';
 
 /** One setting: where its value is kept and what it is at boot. */
 export interface SettingRow {
@@ -106,10 +106,8 @@ export function timeoutMs(seconds: number): number {
 export class Settings {
   /** ms by TCP state, then TCP_TIMEOUT_RETRANS and TCP_TIMEOUT_UNACK. */
   readonly tcp = new Int32Array(12);
-  /** ms: unreplied, stream. */
+  /** ms: unreplied, stream; UDP-Lite's too. */
   readonly udp = new Int32Array(2);
-  /** ms; no sysctl of its own (30 and 180 s). */
-  readonly udplite = new Int32Array([30000, 180000]);
   /** ms: unreplied, stream. */
   readonly gre = new Int32Array(2);
   /** ms by SCTP state. */

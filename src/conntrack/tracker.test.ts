@@ -205,7 +205,7 @@ describe('zones', () => {
 describe('what -j CT gives a connection', () => {
   test('a timeout policy of its protocol', () => {
     const b = withTemplates({ timeout: 'short' });
-    b.tracker.timeoutPolicies.set('short', { protocol: 17, timeouts: Int32Array.from([3000, 4000]) });
+    b.tracker.timeoutPolicies.set('short', { family: 2, protocol: 17, timeouts: Int32Array.from([3000, 4000]) });
     b.template = 1;
     b.send(udp('a'));
     expect(b.left).toBe(3);

@@ -3,6 +3,8 @@
  *
  * Compiling is cold and may throw `HostConfigError`; what comes out cannot make the packet path fail.
  */
+import type { TimeoutPolicy } from '../conntrack/lifecycle.js';
+import { Settings } from '../conntrack/sysctl.js';
 import type { HostInterface } from '../rules/context.js';
 import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
 import { AF_INET6 } from '../wire/packet.js';
@@ -10,6 +12,7 @@ import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
 import { ROUTE_TYPES, Routing } from './routing.js';
 import { sysctlProblem } from './sysctl-values.js';
+import { compileTimeouts, type TimeoutConfig } from './timeouts.js';
 
 /** An interface; `lo` may be left out. */
 export interface InterfaceConfig {
@@ -73,6 +76,8 @@ export interface HostConfig {
   modules?: string[];
   /** Sets by name, for `-m set`, which is not supported: a rule with it is refused. */
   sets?: Record<string, SetConfig>;
+  /** Timeout policies by name, for `-j CT --timeout`, as `nfct add timeout` makes them. */
+  timeouts?: Record<string, TimeoutConfig>;
 }
 
 /** A host description that cannot be taken; `path` names the place: `interfaces[1].addresses[0]`. */
@@ -96,6 +101,10 @@ export interface HostNetwork {
   routing: Routing;
   neighbours: NeighbourTable;
   sysctl: Sysctls;
+  /** What the sysctls say of connection tracking. */
+  settings: Settings;
+  /** By name. */
+  timeouts: ReadonlyMap<string, TimeoutPolicy>;
   modules: ReadonlySet<string>;
   sets: ReadonlyMap<string, SetConfig>;
 }
@@ -141,12 +150,14 @@ const DEFAULT_MTU = 1500;
 
 /** Checks and compiles a host; throws HostConfigError with the place of the first thing that is wrong. */
 export function compileHost(config: HostConfig): HostNetwork {
-  const settings = config.sysctl ?? {};
-  for (const name of Object.keys(settings)) {
-    const problem = sysctlProblem(dottedName(name), settings[name]!);
+  const values = config.sysctl ?? {};
+  for (const name of Object.keys(values)) {
+    const problem = sysctlProblem(dottedName(name), values[name]!);
     if (problem !== null) throw new HostConfigError(`sysctl.${name}`, problem);
   }
-  const sysctl = new Sysctls(settings);
+  const sysctl = new Sysctls(values);
+  const settings = new Settings();
+  for (const [name, value] of sysctl.values) settings.set(name, Number(value));
   const interfaces: (HostInterface | null)[] = [null];
   const interfaceIndex = new Map<string, number>();
   const addresses: AddressEntry[] = [];
@@ -173,6 +184,10 @@ export function compileHost(config: HostConfig): HostNetwork {
     routing: new Routing(interfaces, addresses, routes, sysctl),
     neighbours,
     sysctl,
+    settings,
+    timeouts: compileTimeouts(config.timeouts ?? {}, settings, (path, message) => {
+      throw new HostConfigError(path, message);
+    }),
     modules: new Set(config.modules ?? []),
     sets: new Map(Object.entries(config.sets ?? {})),
   };

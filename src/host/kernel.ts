@@ -14,7 +14,6 @@ import {
 } from '../conntrack/defrag.js';
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
 import type { TrackerListener } from '../conntrack/lifecycle.js';
-import { Settings } from '../conntrack/sysctl.js';
 import { Tracker } from '../conntrack/tracker.js';
 import { Nat, type NatHost } from '../nat/nat.js';
 import {
@@ -167,10 +166,9 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     this.options = new IpOptions(this.routing);
     this.defragmenter = new Defragmenter(fragmentLimits(this.network.sysctl));
     this.interfaces = this.network.interfaces;
-    const settings = new Settings();
-    for (const [name, value] of this.network.sysctl.values) settings.set(name, Number(value));
     const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
-    this.tracker = new Tracker({ settings, seed, listener: this, ...ring });
+    this.tracker = new Tracker({ settings: this.network.settings, seed, listener: this, ...ring });
+    for (const [name, policy] of this.network.timeouts) this.tracker.timeoutPolicies.set(name, policy);
     this.nat = new Nat(this.tracker, this);
     this.templates = this.tracker.templates;
     this.engine = new RuleEngine(this);

@@ -2,8 +2,9 @@
  * What the kernel checks when a whole table is handed over: loops, and each extension against the rule and hooks around it.
  */
 import type { Extension, KernelRefusal, RuleAround } from '../rules/extension.js';
+import { errnoText } from '../rules/kernel-checks.js';
 import { type Chain, type Family, HOOK_NAMES, type Rule, type Table } from '../rules/model.js';
-import { errnoText, RuleTextError } from './errors.js';
+import { RuleTextError } from './errors.js';
 
 /** How a table is checked. */
 export interface CheckOptions {

@@ -61,15 +61,6 @@ export function describeError(error: RuleError): string {
   return place + error.message.replace(/\n/g, '\n  ');
 }
 
-/** The kernel's answers as iptables words them; 22 EINVAL, 2 ENOENT, 34 ERANGE, 40 ELOOP ... */
-export function errnoText(errno: number): string {
-  if (errno === 2) return 'No chain/target/match by that name.';
-  if (errno === 34) return 'Numerical result out of range.';
-  if (errno === 34) return 'Numerical result out of range.';
-  if (errno === 40) return 'Too many levels of symbolic links.';
-  return "Invalid argument. Run `dmesg' for more information.";
-}
-
 /** `; did you mean "X"?` for the nearest of `names`, or nothing where none is near. */
 export function suggest(word: string, names: Iterable<string>): string {
   const lower = word.toLowerCase();

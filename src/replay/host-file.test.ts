@@ -10,6 +10,7 @@ neighbours: [{address: 10.1.0.2, mac: "02:00:00:00:01:02", dev: r0}]
 sysctl: {net.ipv4.ip_forward: 1, net.netfilter.nf_conntrack_tcp_loose: 1}
 modules: [nf_conntrack_ftp, nf_nat_ftp]
 sets: {blocked: {type: "hash:net", entries: [203.0.113.0/24]}}
+timeouts: {short-web: {protocol: tcp, established: 100, close: 10}, 6: {protocol: udp, family: inet6, replied: 5}}
 `,
     'host.yaml',
   );
@@ -23,6 +24,10 @@ sets: {blocked: {type: "hash:net", entries: [203.0.113.0/24]}}
     sysctl: { 'net.ipv4.ip_forward': 1, 'net.netfilter.nf_conntrack_tcp_loose': 1 },
     modules: ['nf_conntrack_ftp', 'nf_nat_ftp'],
     sets: { blocked: { type: 'hash:net', entries: ['203.0.113.0/24'] } },
+    timeouts: {
+      'short-web': { protocol: 'tcp', established: 100, close: 10 },
+      6: { protocol: 'udp', family: 'inet6', replied: 5 },
+    },
   });
 });
 
@@ -52,6 +57,12 @@ test.each([
   ['neighbours:\n- {address: 10.0.0.1, dev: a}', '2:3', 'a neighbour needs "mac"'],
   ['sysctl: {a: [1]}', '1:13', 'sysctl.a: expected a number or a word'],
   ['sets: {x: {entries: []}}', '1:11', 'set "x" needs a type'],
+  ['timeouts:\n  a: {protocol: tcp, establishd: 1}', '2:22', 'unknown key "establishd" (did you mean "established"?)'],
+  ['timeouts: {a: {protocol: udp, x: 1}}', '1:31', 'unknown key "x" (known: family, protocol, unreplied, replied)'],
+  ['timeouts: {a: {established: 1}}', '1:15', 'timeout policy "a" needs a protocol'],
+  ['timeouts: {a: {protocol: udp, replied: 1.5}}', '1:40', 'timeouts.a.replied: expected a whole number'],
+  ['timeouts: {a: 3}', '1:15', 'timeouts.a: expected "name: value" pairs'],
+  ['timeouts: [a]', '1:11', 'timeouts: expected "name: value" pairs'],
   ['modules: [{a: 1}]', '1:11', 'modules[0]: expected a word'],
   ['interfaces: [', '1:14', 'Flow sequence'],
   ['sysctl: {a: 1, a: 2}', '1:16', 'Map keys must be unique'],

@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import type { HostConfig, InterfaceConfig, NeighbourConfig, RouteConfig, SetConfig } from '../host/config.js';
+import { type TimeoutConfig, timeoutKeys } from '../host/timeouts.js';
 import { didYouMean } from './nearest.js';
 
 /** A host file that cannot be taken. Prints as `FILE:LINE:COLUMN: MESSAGE`. */
@@ -33,7 +34,7 @@ export function parseHostFile(text: string, file: string): HostFile {
   return new HostFileReader(text, file).read();
 }
 
-const TOP = ['interfaces', 'routes', 'neighbours', 'sysctl', 'modules', 'sets'];
+const TOP = ['interfaces', 'routes', 'neighbours', 'sysctl', 'modules', 'sets', 'timeouts'];
 const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu'];
 const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src'];
 const NEIGHBOUR = ['address', 'mac', 'dev'];
@@ -72,7 +73,8 @@ class HostFileReader {
       else if (key === 'neighbours') config.neighbours = this.list(value, key, (n, p) => this.neighbour(n, p));
       else if (key === 'sysctl') config.sysctl = this.sysctl(value, key);
       else if (key === 'modules') config.modules = this.list(value, key, (n, p) => this.string(n, p));
-      else config.sets = this.sets(value, key);
+      else if (key === 'sets') config.sets = this.sets(value, key);
+      else config.timeouts = this.timeouts(value, key);
     }
   }
 
@@ -134,6 +136,21 @@ class HostFileReader {
       sets[name] = item;
     }
     return sets;
+  }
+
+  private timeouts(node: Node, path: string): Record<string, TimeoutConfig> {
+    const timeouts: Record<string, TimeoutConfig> = {};
+    for (const [name, value, at] of this.pairs(this.map(node, path, null), path)) {
+      const protocol = isMap(value) ? String(value.get('protocol') ?? '') : '';
+      const map = this.map(value, at, timeoutKeys(protocol));
+      if (protocol === '') throw this.error(`timeout policy "${name}" needs a protocol`, value);
+      const item: Record<string, number | string> = {};
+      for (const [key, v, p] of this.pairs(map, at)) {
+        item[key] = key === 'family' || key === 'protocol' ? this.string(v, p) : this.number(v, p);
+      }
+      timeouts[name] = item as unknown as TimeoutConfig;
+    }
+    return timeouts;
   }
 
   /** Remembers where a path stands. */

@@ -4,7 +4,7 @@
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
-import type { Family, Position } from './model.js';
+import type { Family, Position, Rule } from './model.js';
 
 /** Results of a target and of a table walk: the next rule decides. */
 export const VERDICT_CONTINUE = -1;
@@ -72,6 +72,8 @@ export interface LoadContext {
   chain: string;
   /** HOOK_ bits from which this rule can be reached. */
   hooks: number;
+  /** The rule's -p. */
+  protocol: Rule['protocol'];
   tracker: Tracker;
   /** The interface's index by name; 0 = no such interface. */
   interfaceIndex(name: string): number;

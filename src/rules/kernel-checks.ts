@@ -8,6 +8,14 @@ export const EINVAL = 22;
 /** errno of "No such file or directory", which iptables words as "No chain/target/match by that name". */
 export const ENOENT = 2;
 
+/** The kernel's answers as iptables words them; 22 EINVAL, 2 ENOENT, 34 ERANGE, 40 ELOOP ... */
+export function errnoText(errno: number): string {
+  if (errno === ENOENT) return 'No chain/target/match by that name.';
+  if (errno === 34) return 'Numerical result out of range.';
+  if (errno === 40) return 'Too many levels of symbolic links.';
+  return "Invalid argument. Run `dmesg' for more information.";
+}
+
 /** Refuses a rule that can be reached from a hook outside `allowed` (HOOK_ bits). */
 export function wantsHooks(name: string, allowed: number, around: RuleAround, where: string): KernelRefusal | null {
   return (around.hooks & ~allowed) === 0 ? null : { errno: EINVAL, why: `${name} is only valid in ${where}` };

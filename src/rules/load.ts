@@ -253,6 +253,7 @@ function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: Loade
     table: table.name,
     chain: chain.chain.name,
     hooks,
+    protocol: rule.protocol,
     tracker: host.tracker,
     interfaces: host.interfaces,
     interfaceIndex: (name) => host.interfaces.find((i) => i?.name === name)?.index ?? 0,

@@ -2,9 +2,11 @@
  * -j CT: what the connection made from this packet begins with - zone, helper, timeout policy, events - or that there shall be none
  * (xt_CT.c, xt_ct_target_v1).
  */
+import { PROTO_GENERIC, trackerOf } from '../../conntrack/generic.js';
 import { AF_INET, AF_INET6, CT_UNTRACKED, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
-import { VERDICT_CONTINUE } from '../context.js';
-import type { OptionContext, OptionSpec, TargetExtension } from '../extension.js';
+import { type LoadContext, VERDICT_CONTINUE } from '../context.js';
+import type { KernelRefusal, OptionContext, OptionSpec, RuleAround, TargetExtension } from '../extension.js';
+import { EINVAL, ENOENT, errnoText } from '../kernel-checks.js';
 import type { Family } from '../model.js';
 import { protocolName } from '../names.js';
 import { quote, readUint } from '../values.js';
@@ -27,6 +29,10 @@ export interface CtSpec {
   /** IPEXP_ bits, 0 = not given: all. */
   expevents: number;
 }
+
+/** Longest names that iptables hands to the kernel; what is longer, it cuts off in silence. */
+const MAX_HELPER = 15;
+const MAX_TIMEOUT = 31;
 
 /** Names of event bits (enum ip_conntrack_events); '' = not settable. */
 const CT_EVENTS = [
@@ -87,7 +93,8 @@ export const CT: TargetExtension<CtSpec> = {
   }),
   option(spec, option, value, _inverted, c) {
     if (option === 'notrack') spec.notrack = true;
-    else if (option === 'helper' || option === 'timeout') spec[option] = value;
+    else if (option === 'helper') spec.helper = value.slice(0, MAX_HELPER);
+    else if (option === 'timeout') spec.timeout = value.slice(0, MAX_TIMEOUT);
     else if (option === 'ctevents') spec.ctevents = readEvents(value, CT_EVENTS, c);
     else if (option === 'expevents') spec.expevents = readEvents(value, EXP_EVENTS, c);
     else readZone(spec, value, c);
@@ -100,17 +107,11 @@ export const CT: TargetExtension<CtSpec> = {
     if (spec.zone === 0 && !spec.zoneFromMark) spec.zoneDirection = 3;
   },
   save: (spec) => saveCt(spec),
-  refusedBy(spec, { family, protocol }) {
-    if (spec.helper === '') return null;
-    const number = protocol === null || protocol.invert ? 0 : protocol.number;
-    if (number === 0) return { errno: 2, why: '-j CT --helper needs -p, not inverted' };
-    for (const [name, protocols, families] of HELPERS) {
-      if (name === spec.helper && protocols.includes(number) && families.includes(family)) return null;
-    }
-    return { errno: 2, why: `there is no helper "${spec.helper}" for ${protocolName(number)}` };
-  },
+  refusedBy,
   load(spec, c) {
     if (spec.notrack) return untrack;
+    const refusal = spec.timeout === '' ? null : refusedTimeout(spec.timeout, c);
+    if (refusal !== null) c.fail(`${errnoText(refusal.errno)}\n${refusal.why}`);
     const number = c.template({
       zone: spec.zone,
       zoneDirection: spec.zoneDirection,
@@ -126,6 +127,36 @@ export const CT: TargetExtension<CtSpec> = {
     };
   },
 };
+
+/** What the kernel asks for in the order in which it asks; whether the timeout policy fits, only a host can know: `load`. */
+function refusedBy(spec: CtSpec, { family, protocol }: RuleAround): KernelRefusal | null {
+  if (spec.notrack || (spec.helper === '' && spec.timeout === '')) return null;
+  const number = protocol === null || protocol.invert ? 0 : protocol.number;
+  if (spec.helper === '') return number === 0 ? { errno: EINVAL, why: '-j CT --timeout needs -p, not inverted' } : null;
+  if (number === 0) return { errno: ENOENT, why: '-j CT --helper needs -p, not inverted' };
+  for (const [name, protocols, families] of HELPERS) {
+    if (name === spec.helper && protocols.includes(number) && families.includes(family)) return null;
+  }
+  return { errno: ENOENT, why: `there is no helper "${spec.helper}" for ${protocolName(number)}` };
+}
+
+/** Whether the host has a policy of that name for this rule, and the kernel's words where not (xt_ct_set_timeout). */
+function refusedTimeout(name: string, { family, protocol, tracker }: LoadContext): KernelRefusal | null {
+  const policies = tracker.timeoutPolicies;
+  const policy = policies.get(name);
+  if (policy === undefined) {
+    const others = policies.size === 0 ? 'has none' : `has ${[...policies.keys()].join(', ')}`;
+    return { errno: ENOENT, why: `No such timeout policy "${name}"; the host ${others}` };
+  }
+  const only = `Timeout policy \`${name}' can only be used by`;
+  if (policy.family !== family) {
+    const own = policy.family === AF_INET ? 'IPv4' : 'IPv6';
+    return { errno: EINVAL, why: `${only} L3 protocol number ${policy.family} (${own})` };
+  }
+  if (policy.protocol === trackerOf(protocol?.number ?? 0)) return null;
+  const own = policy.protocol === PROTO_GENERIC ? 'generic' : protocolName(policy.protocol);
+  return { errno: EINVAL, why: `${only} L4 protocol number ${policy.protocol} (${own})` };
+}
 
 function readZone(spec: CtSpec, value: string, c: OptionContext): void {
   spec.zoneFromMark = value === 'mark';
