@@ -86,7 +86,10 @@ function addInputOptions(command: Command): void {
     .optionsGroup('The host:')
     .option('--rules <file>', 'IPv4 rules: what iptables-save prints, or a shell script of iptables commands')
     .option('--rules6 <file>', 'IPv6 rules, as ip6tables-save prints them')
-    .option('--host <file>', 'interfaces, addresses, routes, neighbours, sysctls and modules of the host, in YAML')
+    .option(
+      '--host <file>',
+      'interfaces, addresses, routes, neighbours, sysctls, timeout policies, modules of the host, in YAML',
+    )
     .addOption(
       new Option('--local <address>', "an address of the host's own, instead of --host (repeatable)")
         .argParser(repeat)

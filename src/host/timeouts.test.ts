@@ -372,6 +372,14 @@ describe('a connection has the timeouts of its policy', () => {
     expect(left(h, packet('a', 17, datagram('a')), 'a')).toBe(7);
   });
 
+  test('also one that the host begins', () => {
+    const h = host({ x: { protocol: 'udp', unreplied: 7 } });
+    h.load(loadRules('*raw\n-A OUTPUT -p udp -j CT --timeout x\nCOMMIT\n', 'rules', 2));
+    const bytes = packet('a', 17, datagram('a'), { source: '10.1.0.1' });
+    h.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW);
+    expect([...h.flows()].map((flow) => flow.timeout)).toEqual([7]);
+  });
+
   test('a policy stays with the connection when the rules are replaced', () => {
     const h = host({ x: { protocol: 'udp', unreplied: 7 } });
     rule(h, '-p udp -j CT --timeout x');
