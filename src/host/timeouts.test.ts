@@ -380,6 +380,18 @@ describe('a connection has the timeouts of its policy', () => {
     expect([...h.flows()].map((flow) => flow.timeout)).toEqual([7]);
   });
 
+  test('with 0 seconds each packet begins one anew', () => {
+    const h = host({ x: { protocol: 'udp', unreplied: 0 } });
+    rule(h, '-p udp -j CT --timeout x');
+    h.listen();
+    const bytes = packet('a', 17, datagram('a'));
+    for (let n = 0; n < 2; n++) h.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, h.interfaceIndex('r0'));
+    expect([...h.flows()]).toEqual([]);
+    const types: (string | undefined)[] = [];
+    for (let e = h.nextEvent(); e !== null; e = h.nextEvent()) types.push(e.type);
+    expect(types).toEqual(['NEW', 'DESTROY', 'NEW']);
+  });
+
   test('a policy stays with the connection when the rules are replaced', () => {
     const h = host({ x: { protocol: 'udp', unreplied: 7 } });
     rule(h, '-p udp -j CT --timeout x');
