@@ -174,6 +174,15 @@ describe('an extension that cannot be evaluated', () => {
     expect(table.byName.get('FORWARD')!.rules.map((r) => r.number)).toEqual([1, 3]);
   });
 
+  it('is skipped alike if the extension itself refuses it', () => {
+    const target = K.target(() => -1, 'CT');
+    target.extension.load = (_spec, c) => c.fail('no such policy', 1);
+    const warnings: string[] = [];
+    const { table } = load({ FORWARD: [rule({ target }), rule()] }, { lenient: true, warn: (m) => warnings.push(m) });
+    expect(warnings).toEqual(['rule skipped: no such policy']);
+    expect(table.byName.get('FORWARD')!.rules.map((r) => r.number)).toEqual([2]);
+    expect(() => load({ FORWARD: [rule({ target })] })).toThrow('no such policy');
+  });
   it('is refused in a table where it may not stand, also when lenient', () => {
     const target = K.target(() => -1, 'CT');
     target.extension.tables = ['raw'];

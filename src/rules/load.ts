@@ -212,15 +212,15 @@ function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, opt
   for (const [index, rule] of chain.chain.rules.entries()) {
     const context = loadContext(rule, index < reachable ? chain.hooks : 0, chain, table, host);
     const lack = whatIsLacking(rule, table);
-    if (lack === null) {
+    try {
+      if (lack !== null) throw new RuleError(lack, rule.position, 1);
       const matches = rule.matches.map((m) => m.extension.load!(m.spec, context));
       const t = rule.target;
       const target = t?.kind === 'extension' ? t.extension.load!(t.spec, context) : null;
       chain.rules.push({ rule, number: index + 1, matches, target });
-    } else if (options.lenient === true) {
-      options.warn?.(`rule skipped: ${lack}`, rule.position);
-    } else {
-      throw new RuleError(lack, rule.position, 1);
+    } catch (error) {
+      if (options.lenient !== true || !(error instanceof RuleError)) throw error;
+      options.warn?.(`rule skipped: ${error.message}`, rule.position);
     }
   }
 }
