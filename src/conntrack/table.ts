@@ -179,8 +179,9 @@ export class ConnTable {
   }
 
   /**
-   * Brings the records that `count` hashes lead to nearer, for a batch: first all places of the index, then all records, so
-   * that the memory accesses of many packets are under way at the same time.
+   * Brings the records that a batch of hashes leads to nearer: first all places of the index, then, which record each leads to, then
+   * all records. Each loop by itself, so that the memory accesses of many packets are under way at the same time.
+   * @param hashes overwritten with positions of records
    */
   touch(hashes: Int32Array, count: number): void {
     const index = this.index;
@@ -196,9 +197,9 @@ export class ConnTable {
         i = (i + 1) & mask;
         entry = index[(i << 1) + 1]!;
       }
-      const base = ((entry - 1) >> 1) << RECORD_SHIFT;
-      if (entry !== 0) sum = (sum + w[base]! + w[base + 16]!) | 0;
+      hashes[k] = entry === 0 ? 0 : ((entry - 1) >> 1) << RECORD_SHIFT;
     }
+    for (let k = 0; k < count; k++) sum = (sum + w[hashes[k]!]! + w[hashes[k]! + 16]!) | 0;
     this.touched = sum;
   }
   /**
