@@ -61,6 +61,7 @@ class EngineTracker {
       tracker.table.touch(hashes, n);
       for (let i = 0; i < n; i++) {
         const p = packets[i];
+        p.candidate = hashes[i];
         tracker.track(p);
         tracker.confirm(p);
         tracker.settle();

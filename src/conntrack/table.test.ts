@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AF_INET, AF_INET6, IPPROTO_UDP, T_DST, T_PORTS, T_PROTO, T_SRC, TUPLE_WORDS } from '../wire/packet.js';
-import { F_SECOND_INDEX, R_ID, R_STATUS, RECORD_SHIFT } from './layout.js';
+import { F_SECOND_INDEX, IPS_CONFIRMED, R_ID, R_STATUS, RECORD_SHIFT } from './layout.js';
 import { ConnTable, powerOfTwo } from './table.js';
 
 interface Ends {
@@ -74,6 +74,7 @@ class Both {
       return;
     }
     table.insert(slot);
+    table.words[(slot << RECORD_SHIFT) + R_STATUS]! |= IPS_CONFIRMED;
     const id = table.words[(slot << RECORD_SHIFT) + R_ID]!;
     const kept = { slot, id, original, reply, zones };
     this.byOriginal.set(keyOf(original, zones[0]), kept);
@@ -105,6 +106,17 @@ class Both {
     return refs.length === 0 ? [-1] : refs;
   }
 
+  /** A look at one slot finds what the index would have found, or nothing; at the right one it finds it. */
+  checkSlots(e: Ends): void {
+    const t = tupleOf(e);
+    const expected = this.expected(e, 0);
+    for (let slot = 0; slot < this.table.capacity; slot++) {
+      const ref = this.table.findAt(slot, t);
+      if (ref >= 0) expect(expected).toContain(ref);
+      else expect(expected.map((r) => r >> 1)).not.toContain(slot);
+    }
+  }
+
   check(): void {
     const { table } = this;
     expect(table.count).toBe(this.byOriginal.size);
@@ -114,6 +126,8 @@ class Both {
     for (const k of this.byOriginal.values()) {
       expect(this.expected(k.original, k.zones[0])).toContain(this.find(k.original, k.zones[0]));
       expect(this.expected(k.reply, k.zones[1])).toContain(this.find(k.reply, k.zones[1]));
+      this.checkSlots(k.original);
+      this.checkSlots(k.reply);
       expect(table.words[(k.slot << RECORD_SHIFT) + R_ID]).toBe(k.id);
       for (const [direction, e] of [k.original, k.reply].entries()) {
         table.readTuple(k.slot, direction, this.scratch);

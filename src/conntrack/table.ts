@@ -15,10 +15,13 @@
  * twice; a free slot has R_ID 0. Space for `capacity` records is reserved at construction and not touched until used.
  */
 import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
+import { ColdRecord } from './cold-record.js';
 import {
   F_COLD,
   F_SECOND_INDEX,
   F_ZONED,
+  IPS_CONFIRMED,
+  IPS_DYING,
   R_COUNTERS,
   R_DEADLINE,
   R_ID,
@@ -39,29 +42,6 @@ import { Wheel } from './wheel.js';
 /** Words of IPv6 address beyond the first, of all four addresses. */
 const HIGH_WORDS = 12;
 const TWO_32 = 2 ** 32;
-
-/** What only few connections have; kept out of the record. */
-export class ColdRecord {
-  helper = '';
-  /** Helper of the connection that expected this one. */
-  masterHelper = '';
-  /** Timeouts in ms by state from a CT --timeout policy. */
-  timeouts: Int32Array | null = null;
-  labels: Int32Array | null = null;
-  /** IPCT_ bits that listeners hear of; -1 = all. */
-  ctmask = -1;
-  /** How often each of the four counters (R_COUNTERS) has passed 2^32. */
-  readonly carries = [0, 0, 0, 0];
-
-  reset(): void {
-    this.helper = '';
-    this.masterHelper = '';
-    this.timeouts = null;
-    this.labels = null;
-    this.ctmask = -1;
-    this.carries.fill(0);
-  }
-}
 
 /**
  * Where a view must begin in a large ArrayBuffer so that its records do not straddle cache lines: the allocator of Node on Linux
@@ -181,7 +161,7 @@ export class ConnTable {
   /**
    * Brings the records that a batch of hashes leads to nearer: first all places of the index, then, which record each leads to, then
    * all records. Each loop by itself, so that the memory accesses of many packets are under way at the same time.
-   * @param hashes overwritten with positions of records
+   * @param hashes overwritten with the slots, for `findAt`; where there is none, with 0
    */
   touch(hashes: Int32Array, count: number): void {
     const index = this.index;
@@ -197,9 +177,12 @@ export class ConnTable {
         i = (i + 1) & mask;
         entry = index[(i << 1) + 1]!;
       }
-      hashes[k] = entry === 0 ? 0 : ((entry - 1) >> 1) << RECORD_SHIFT;
+      hashes[k] = entry === 0 ? 0 : (entry - 1) >> 1;
     }
-    for (let k = 0; k < count; k++) sum = (sum + w[hashes[k]!]! + w[hashes[k]! + 16]!) | 0;
+    for (let k = 0; k < count; k++) {
+      const base = hashes[k]! << RECORD_SHIFT;
+      sum = (sum + w[base]! + w[base + 16]!) | 0;
+    }
     this.touched = sum;
   }
   /**
@@ -214,37 +197,49 @@ export class ConnTable {
    */
   find(tuple: Int32Array, hash: number, zoneOriginal: number, zoneReply: number): number {
     const index = this.index;
-    const w = this.words;
     const mask = this.indexMask;
-    const src = tuple[T_SRC]!;
-    const dst = tuple[T_DST]!;
-    const ports = tuple[T_PORTS]!;
-    const protocol = tuple[T_PROTO]!;
     for (let i = hash & mask; ; i = (i + 1) & mask) {
       const entry = index[(i << 1) + 1]!;
       if (entry === 0) return -1;
       if (index[i << 1] !== hash) continue;
-      const slot = (entry - 1) >> 1;
-      const base = slot << RECORD_SHIFT;
-      if (w[base + R_PROTO] !== protocol) continue;
-      const zones = (w[base + R_STATUS]! & F_ZONED) === 0 ? 0 : this.zones[slot]!;
-      if (
-        w[base + R_ORIG_PORTS] === ports &&
-        w[base + R_ORIG_SRC] === src &&
-        w[base + R_ORIG_DST] === dst &&
-        (zones & 0xffff) === zoneOriginal &&
-        (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 0, tuple))
-      )
-        return slot << 1;
-      if (
-        w[base + R_REPLY_PORTS] === ports &&
-        w[base + R_REPLY_SRC] === src &&
-        w[base + R_REPLY_DST] === dst &&
-        zones >>> 16 === zoneReply &&
-        (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 1, tuple))
-      )
-        return (slot << 1) | 1;
+      const ref = this.refOf((entry - 1) >> 1, tuple, zoneOriginal, zoneReply);
+      if (ref >= 0) return ref;
     }
+  }
+
+  /** As `find` in zone 0, looking at one slot only: the one that `touch` found. -1 = look in the index. */
+  findAt(slot: number, tuple: Int32Array): number {
+    const status = this.words[(slot << RECORD_SHIFT) + R_STATUS]!;
+    return (status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED ? this.refOf(slot, tuple, 0, 0) : -1;
+  }
+
+  /** The ref of a slot's direction that has a tuple, in its zone; -1 = neither has. */
+  private refOf(slot: number, tuple: Int32Array, zoneOriginal: number, zoneReply: number): number {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    const src = tuple[T_SRC]!;
+    const dst = tuple[T_DST]!;
+    const ports = tuple[T_PORTS]!;
+    const protocol = tuple[T_PROTO]!;
+    if (w[base + R_PROTO] !== protocol) return -1;
+    const zones = (w[base + R_STATUS]! & F_ZONED) === 0 ? 0 : this.zones[slot]!;
+    if (
+      w[base + R_ORIG_PORTS] === ports &&
+      w[base + R_ORIG_SRC] === src &&
+      w[base + R_ORIG_DST] === dst &&
+      (zones & 0xffff) === zoneOriginal &&
+      (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 0, tuple))
+    )
+      return slot << 1;
+    if (
+      w[base + R_REPLY_PORTS] === ports &&
+      w[base + R_REPLY_SRC] === src &&
+      w[base + R_REPLY_DST] === dst &&
+      zones >>> 16 === zoneReply &&
+      (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 1, tuple))
+    )
+      return (slot << 1) | 1;
+    return -1;
   }
 
   private highEqual(slot: number, direction: number, tuple: Int32Array): boolean {

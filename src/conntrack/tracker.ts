@@ -164,7 +164,9 @@ export class Tracker extends Lifecycle {
 
   /** The connection of the packet's own tuple, -1 = none. */
   private resolve(p: Packet): number {
-    return p.template === 0 ? this.search(p.tuple, p.hash, 0, 0) : this.lookup(p, p.tuple);
+    if (p.template !== 0) return this.lookup(p, p.tuple);
+    const ref = this.table.findAt(p.candidate, p.tuple);
+    return ref >= 0 && !this.isOver(ref >> 1) ? ref : this.search(p.tuple, p.hash, 0, 0);
   }
 
   /** The ref of the confirmed, living connection of any tuple in the packet's zone, -1 = none. */
@@ -180,11 +182,14 @@ export class Tracker extends Lifecycle {
   search(tuple: Int32Array, hash: number, zoneOriginal: number, zoneReply: number): number {
     for (;;) {
       const ref = this.table.find(tuple, hash, zoneOriginal, zoneReply);
-      if (ref < 0) return -1;
-      const deadline = this.table.words[((ref >> 1) << RECORD_SHIFT) + R_DEADLINE]!;
-      if (((deadline - this.nowMs) | 0) > 0) return ref;
+      if (ref < 0 || !this.isOver(ref >> 1)) return ref;
       this.kill(ref >> 1);
     }
+  }
+
+  /** Whether a confirmed connection has timed out. */
+  private isOver(slot: number): boolean {
+    return ((this.table.words[(slot << RECORD_SHIFT) + R_DEADLINE]! - this.nowMs) | 0) <= 0;
   }
 
   private zoneId(p: Packet, direction: number): number {

@@ -140,7 +140,9 @@ export class Host extends HostKernel {
       for (let i = at; i < end; i++) {
         const ms = frames.seconds[i]! * 1000 + ((frames.nanos[i]! / 1_000_000) | 0);
         if (ms > this.nowMs) this.advance(ms);
-        this.process(this.packets[i - at]!, this.parsed[i - at]!, direction[i]!, dev[i]!);
+        const p = this.packets[i - at]!;
+        p.candidate = this.hashes[i - at]!;
+        this.process(p, this.parsed[i - at]!, direction[i]!, dev[i]!);
         this.store(results, i);
       }
     }

@@ -135,6 +135,8 @@ export class Packet {
   readonly tuple = new Int32Array(TUPLE_WORDS);
   /** Direction-symmetric hash of the tuple, set by the tracker. */
   hash = 0;
+  /** Slot that the tracker's look ahead found for the hash: perhaps the packet's connection. */
+  candidate = 0;
 
   /** Interface indexes (host/config); 0 = none. */
   inInterface = 0;

@@ -131,6 +131,7 @@ function resetPacket(p: Packet, start: number, end: number): void {
   p.has = 0;
   p.packetType = PACKET_HOST;
   p.hash = 0;
+  p.candidate = 0;
   p.outInterface = 0;
   p.hook = 0;
   p.mark = 0;

@@ -1,0 +1,22 @@
+/** What only few connections have; kept out of the record. */
+export class ColdRecord {
+  helper = '';
+  /** Helper of the connection that expected this one. */
+  masterHelper = '';
+  /** Timeouts in ms by state from a CT --timeout policy. */
+  timeouts: Int32Array | null = null;
+  labels: Int32Array | null = null;
+  /** IPCT_ bits that listeners hear of; -1 = all. */
+  ctmask = -1;
+  /** How often each of the four counters (R_COUNTERS) has passed 2^32. */
+  readonly carries = [0, 0, 0, 0];
+
+  reset(): void {
+    this.helper = '';
+    this.masterHelper = '';
+    this.timeouts = null;
+    this.labels = null;
+    this.ctmask = -1;
+    this.carries.fill(0);
+  }
+}
