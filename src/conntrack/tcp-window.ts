@@ -74,15 +74,10 @@ const MAX_ACK_WINDOW = 66000;
 /** get_conntrack_index's number of a plain ACK. */
 const INDEX_ACK = 3;
 
-/** Length of the TCP header with options; valid iff HAS_TCP. */
-function headerLength(p: Packet): number {
-  return (p.view.getUint8(p.l4Off + 12) >>> 4) << 2;
-}
-
 /** Sequence number after the segment: SYN and FIN count one each (RFC 9293 section 3.4). */
 export function segmentEnd(p: Packet): number {
   const flags = p.tcpFlags;
-  const payload = p.l3Off + p.l3Len - p.l4Off - headerLength(p);
+  const payload = p.l3Off + p.l3Len - p.payloadOff;
   return (p.seq + payload + ((flags >> 1) & 1) + (flags & 1)) | 0;
 }
 
@@ -91,7 +86,7 @@ export function segmentEnd(p: Packet): number {
  * word stays; with any, everything but BE_LIBERAL is forgotten first.
  */
 export function readOptions(t: Tracker, p: Packet, word: number): number {
-  if (headerLength(p) === 20) return word;
+  if (p.payloadOff - p.l4Off === 20) return word;
   const options = t.tcpOptions;
   readTcpOptions(p, options);
   let result = word & FLAG_BE_LIBERAL;

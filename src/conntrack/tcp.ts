@@ -416,10 +416,13 @@ function accepted(
   const base = slot << RECORD_SHIFT;
   const last = w[base + R_LAST]!;
   w[base + R_LAST] = (last & LAST_KEEP_MASK) | (index << LAST_INDEX_SHIFT) | (direction << 31);
-  w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | newState;
   const original = base + R_WINDOW + W_FLAGS;
-  if (oldState !== newState && newState === FW)
-    w[original + WINDOW_WORDS * direction] = w[original + WINDOW_WORDS * direction]! | FLAG_CLOSE_INIT;
+  if (newState !== oldState) {
+    w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | newState;
+    if (newState === FW)
+      w[original + WINDOW_WORDS * direction] = w[original + WINDOW_WORDS * direction]! | FLAG_CLOSE_INIT;
+    t.note(slot, IPCT_PROTOINFO);
+  }
 
   const timeouts = t.timeoutsOf(slot, t.settings.tcp);
   let timeout = timeouts[newState]!;
@@ -433,7 +436,6 @@ function accepted(
   else if ((last & LAST_WIN_MASK) === 0 && timeout > timeouts[TCP_TIMEOUT_RETRANS]!)
     timeout = timeouts[TCP_TIMEOUT_RETRANS]!;
 
-  if (newState !== oldState) t.note(slot, IPCT_PROTOINFO);
   const status = w[base + R_STATUS]!;
   if ((status & IPS_SEEN_REPLY) === 0) {
     if (index === RST) {
