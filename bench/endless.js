@@ -25,6 +25,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { fileHeader, START_SECONDS } from './pcap.js';
 import { Connections, FrameList, LIFE_PACKETS, lives } from './traffic.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -39,8 +40,6 @@ const SEED = 20_260_102;
 /** Payload of a data segment: 14 of them in a life. */
 const SEGMENT_BYTES = 1400;
 const CONNECTIONS_A_STEP = 64;
-/** 2026-01-01 00:00:00 UTC. */
-const START_SECONDS = 1_767_225_600;
 const SAMPLES = [0.1, 0.25, 0.5, 0.75, 1];
 
 const folder = mkdtempSync(join(tmpdir(), 'statewall-endless-'));
@@ -48,13 +47,7 @@ const path = (name) => join(folder, name);
 
 /** The capture in pieces of about a megabyte, up to `total` bytes. Each piece is valid until the next. */
 function* capture() {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(262_144, 16);
-  header.writeUInt32LE(1, 20);
-  yield header;
+  yield fileHeader();
   const list = new FrameList(CONNECTIONS_A_STEP * LIFE_PACKETS, 66 + SEGMENT_BYTES);
   const out = Buffer.alloc(list.bytes.length + CONNECTIONS_A_STEP * LIFE_PACKETS * 16);
   let millis = 0;

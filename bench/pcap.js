@@ -5,18 +5,23 @@ import { Connections, FrameList, recording } from './traffic.js';
 /** Microseconds between two packets of the file. */
 export const GAP_MICROS = 10;
 /** 2026-01-01 00:00:00 UTC. */
-const START_SECONDS = 1_767_225_600;
+export const START_SECONDS = 1_767_225_600;
 
-/** Writes whole lives of `connections` connections; returns the number of packets. */
-export function writeRecording(path, connections, open, seed) {
-  const fd = openSync(path, 'w');
+/** Bytes that a pcap file of Ethernet frames begins with: little-endian, microseconds. */
+export function fileHeader() {
   const header = Buffer.alloc(24);
   header.writeUInt32LE(0xa1b2c3d4, 0);
   header.writeUInt16LE(2, 4);
   header.writeUInt16LE(4, 6);
   header.writeUInt32LE(262_144, 16);
   header.writeUInt32LE(1, 20);
-  writeSync(fd, header);
+  return header;
+}
+
+/** Writes whole lives of `connections` connections; returns the number of packets. */
+export function writeRecording(path, connections, open, seed) {
+  const fd = openSync(path, 'w');
+  writeSync(fd, fileHeader());
   let packets = 0;
   let out = Buffer.alloc(0);
   recording(new Connections(connections, 4, seed), open, seed + 1, new FrameList(65_536), (list) => {

@@ -44,16 +44,18 @@ const MS = 1000;
 /** How far the clock may go on before deadlines are looked at: a quarter of the 32 bits that they are compared in. */
 const STRIDE_MS = 2 ** 30;
 
-/** What -j CT attached to a packet: how a connection made from it begins. */
+/** What `-j CT` attached to a packet: how a connection made from it begins. */
 export interface Template {
+  /** Zone id and the directions it holds for (1 original, 2 reply, 3 both). */
   zone: number;
-  /** Directions in which the zone holds: 1 original, 2 reply, 3 both. */
   zoneDirection: number;
-  /** The zone is the packet's mark. */
+  /** Take the zone from the packet's mark (--zone mark). */
   zoneFromMark: boolean;
+  /** Name given to --helper; '' = none. */
   helper: string;
-  /** Name of a timeout policy. */
+  /** Name given to --timeout; '' = none. */
   timeout: string;
+  /** IPCT_ masks; -1 = all. */
   ctevents: number;
   expevents: number;
 }

@@ -13,11 +13,10 @@ import {
   Defragmenter,
 } from '../conntrack/defrag.js';
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
-import type { TrackerListener } from '../conntrack/lifecycle.js';
+import type { Template, TrackerListener } from '../conntrack/lifecycle.js';
 import { Tracker } from '../conntrack/tracker.js';
 import { Nat, type NatHost } from '../nat/nat.js';
 import {
-  type CtTemplate,
   type HostInterface,
   type LogRequest,
   type RuleContext,
@@ -115,7 +114,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /** @internal */
   readonly shared = new Map<string, unknown>();
   /** @internal */
-  readonly templates: (CtTemplate | null)[];
+  readonly templates: (Template | null)[];
 
   /* RuleContext */
   /** The host's clock in ms since the epoch, to be read; `advance` sets it. */

@@ -55,7 +55,7 @@ export async function runReplay(
     if (idle !== null) warn(idle);
     let host: ReplayHost;
     try {
-      const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config);
+      const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config, warn);
       host = makeHost({ config, rules, rules6, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
@@ -116,10 +116,16 @@ async function localAddresses(o: ReplayOptions, warn: (line: string) => void): P
 }
 
 /** Whether the host that --host describes answers by itself what is delivered to it. */
-async function isAnswering(o: ReplayOptions, config: HostConfig): Promise<boolean> {
+async function isAnswering(o: ReplayOptions, config: HostConfig, warn: (line: string) => void): Promise<boolean> {
   if (o.answers !== 'auto') return o.answers === 'yes';
-  // what comes only once cannot be looked at ahead
-  if (o.captures.some(isReadOnce)) return false;
+  const once = o.captures.find(isReadOnce);
+  if (once !== undefined) {
+    const name = once === '-' ? 'standard input' : once;
+    warn(
+      `${name} cannot be looked at ahead: the host answers nothing that is delivered to it (--answers says otherwise)`,
+    );
+    return false;
+  }
   const sources = o.captures.map(openCapture);
   try {
     return !(await isHostHeard(sources, new LocalAddresses(config)));

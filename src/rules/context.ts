@@ -1,6 +1,7 @@
 /**
  * What rules see of the host: at load (LoadContext) and at each packet (RuleContext).
  */
+import type { Template } from '../conntrack/lifecycle.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
@@ -39,22 +40,6 @@ export const RTN_BLACKHOLE = 6;
 export const RTN_UNREACHABLE = 7;
 export const RTN_PROHIBIT = 8;
 
-/** Template that `-j CT` attaches to a packet: what the connection made from it begins with. */
-export interface CtTemplate {
-  /** Zone id and the directions it holds for (1 original, 2 reply, 3 both). */
-  zone: number;
-  zoneDirection: number;
-  /** Take the zone from the packet's mark (--zone mark). */
-  zoneFromMark: boolean;
-  /** Name given to --helper; '' = none. */
-  helper: string;
-  /** Name given to --timeout; '' = none. */
-  timeout: string;
-  /** IPCT_ masks; -1 = all. */
-  ctevents: number;
-  expevents: number;
-}
-
 /** What -j LOG asks for. */
 export interface LogRequest {
   /** Text put before the line. */
@@ -84,7 +69,7 @@ export interface LoadContext {
    */
   shared<T>(key: string, make: () => T): T;
   /** Registers a template and returns its number for Packet.template (never 0). */
-  template(t: CtTemplate): number;
+  template(t: Template): number;
   /** RuleError with the rule's position; `status` 1: the kernel refuses it, 2: parameter problem. */
   fail(message: string, status?: 1 | 2): never;
 }

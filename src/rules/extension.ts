@@ -61,6 +61,7 @@ export interface KernelRefusal {
 }
 
 /** What matches and targets have in common. `S` is the spec's type. */
+// biome-ignore lint/suspicious/noExplicitAny: lists hold extensions of every spec type
 export interface Extension<S = any> {
   name: string;
   families: readonly Family[];
@@ -88,6 +89,7 @@ export type MatchFunction = (p: Packet, c: RuleContext) => boolean;
 export type TargetFunction = (p: Packet, c: RuleContext) => number;
 
 /** A match: `-m name`. */
+// biome-ignore lint/suspicious/noExplicitAny: lists hold extensions of every spec type
 export interface MatchExtension<S = any> extends Extension<S> {
   /** `-p NAME` of this number makes its options known without -m (tcp, udp, icmp ...). */
   impliedBy?: number;
@@ -99,6 +101,7 @@ export interface MatchExtension<S = any> extends Extension<S> {
 }
 
 /** A target: `-j NAME`. */
+// biome-ignore lint/suspicious/noExplicitAny: lists hold extensions of every spec type
 export interface TargetExtension<S = any> extends Extension<S> {
   /** Tables it may stand in; absent = all. */
   tables?: readonly string[];

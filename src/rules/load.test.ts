@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import * as K from '../../test/support/rules.js';
+import type { Template } from '../conntrack/lifecycle.js';
 import { HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT } from '../wire/packet.js';
-import type { CtTemplate, LoadContext } from './context.js';
+import type { LoadContext } from './context.js';
 import { RuleError } from './context.js';
 import { interfaceFits, type LoadOptions, loadTable } from './load.js';
 import type { Rule, TableName } from './model.js';
@@ -121,7 +122,7 @@ describe('what an extension is told', () => {
   });
 
   it('interfaces, what others share, and one number for equal templates', () => {
-    const template: CtTemplate = {
+    const template: Template = {
       zone: 1,
       zoneDirection: 3,
       zoneFromMark: false,

@@ -3,6 +3,7 @@
  *
  * Both evaluators - the compiled one and the plain interpreter - start from what comes out of here.
  */
+import type { Template } from '../conntrack/lifecycle.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import {
   HAS_BROKEN_CHAIN,
@@ -14,7 +15,7 @@ import {
   IPPROTO_ROUTING,
   type Packet,
 } from '../wire/packet.js';
-import type { CtTemplate, HostInterface, LoadContext, RuleContext } from './context.js';
+import type { HostInterface, LoadContext, RuleContext } from './context.js';
 import { RuleError } from './context.js';
 import type { Extension, MatchFunction, TargetFunction } from './extension.js';
 import { BUILT_IN, type Chain, type Family, HOOK_NAMES, type Position, type Rule, type Table } from './model.js';
@@ -28,8 +29,8 @@ export interface EngineHost {
   readonly interfaces: readonly (HostInterface | null)[];
   /** What rules share by name (LoadContext.shared); lives as long as the host, so that it survives a reload. */
   readonly shared: Map<string, unknown>;
-  /** CtTemplates by number; [0] is not used. Only grows. */
-  readonly templates: (CtTemplate | null)[];
+  /** Templates by number; [0] is not used. Only grows. */
+  readonly templates: (Template | null)[];
   /**
    * A packet with `traced` set has passed a rule: the kernel's `TRACE: table:chain:kind:number` line. `table` is an index as in
    * RuleEngine.run, `chain` one into RuleEngine.program(...).chains, `kind` a TRACE_ constant.
@@ -269,7 +270,7 @@ function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: Loade
 }
 
 /** Equal templates share a number, so that reloading the same rules adds none. */
-function templateNumber(t: CtTemplate, templates: (CtTemplate | null)[]): number {
+function templateNumber(t: Template, templates: (Template | null)[]): number {
   const text = JSON.stringify(t);
   for (let n = 1; n < templates.length; n++) {
     if (JSON.stringify(templates[n]) === text) return n;

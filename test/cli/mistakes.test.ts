@@ -101,6 +101,15 @@ describe('captures that are none: exit status 1', () => {
     expect(outcome.err.split('\n')).toHaveLength(2);
     expect(outcome.status).toBe(1);
   });
+  test.each([
+    ['it is said that a pipe cannot be looked at ahead', [], 'standard input cannot be looked at ahead'],
+    ['unless it does not matter', ['--answers', 'no'], ''],
+  ])('%s', (_, more, said) => {
+    const capture = readFileSync(WEB[0]!);
+    const outcome = run(['replay', '-', ...WEB.slice(1), '--summary', ...more], { input: capture });
+    expect([outcome.status, outcome.err.slice(11, 11 + said.length)]).toEqual([0, said]);
+    expect(outcome.err === '').toBe(said === '');
+  });
   test('nothing at all on standard input', () => {
     const outcome = run(['replay', '-', ...LOCAL, '--summary']);
     expect(outcome.err).toContain('standard input: packet 1 at byte 0: expected 4 bytes of a file header, got 0');

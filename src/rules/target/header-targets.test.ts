@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { R_MARK, RECORD_SHIFT } from '../../conntrack/layout.js';
+import type { Template } from '../../conntrack/lifecycle.js';
 import { fillIpv4Checksum, ipv4ChecksumOk } from '../../wire/checksum.js';
 import { CT_NONE, CT_UNTRACKED, Packet } from '../../wire/packet.js';
 import { parseNetwork } from '../../wire/parse.js';
-import {
-  type CtTemplate,
-  type LoadContext,
-  type LogRequest,
-  type RuleContext,
-  VERDICT_CONTINUE,
-  VERDICT_REJECT,
-} from '../context.js';
+import { type LoadContext, type LogRequest, type RuleContext, VERDICT_CONTINUE, VERDICT_REJECT } from '../context.js';
 import type { OptionContext, TargetExtension } from '../extension.js';
 import type { Family } from '../model.js';
 import { CONNMARK } from './CONNMARK.js';
@@ -76,7 +70,7 @@ interface World {
   logged: LogRequest[];
   rejected: number[];
   changed: number[];
-  templates: CtTemplate[];
+  templates: Template[];
   words: Int32Array;
 }
 
@@ -105,7 +99,7 @@ function run(extension: TargetExtension, options: string, p: Packet, w: World = 
   }
   extension.check?.(spec, seen, c);
   const load = {
-    template: (t: CtTemplate) => w.templates.push(t),
+    template: (t: Template) => w.templates.push(t),
   } as unknown as LoadContext;
   const context = {
     tracker: { table: { words: w.words }, markChanged: (ref: number) => w.changed.push(ref) },
