@@ -1,5 +1,5 @@
 /**
- * `node --expose-gc --max-semi-space-size=1 --no-allocation-site-pretenuring test/alloc/child.js WHAT`: runs millions of packets through WHAT and prints as JSON
+ * Started by alloc.test.ts with the flags that it names: runs millions of packets through WHAT (its argument) and prints as JSON
  * how many there were and how often garbage was collected meanwhile. With a nursery of 1 MB, even one byte in two packets shows.
  *
  *   tracker   established connections, looked up at random
