@@ -32,6 +32,7 @@ export function compileTable(table: LoadedTable, interfaces: readonly (HostInter
     program.entry[chain.hook] = layout.first.get(chain)! * P.RECORD_WORDS;
     program.policy[chain.hook] = (layout.first.get(chain)! + chain.rules.length) * P.RECORD_WORDS;
   }
+  program.doubts = table.doubts;
   bindInterfaces(program, interfaces);
   return program;
 }

@@ -27,7 +27,7 @@ import {
 } from '../wire/packet.js';
 import { bindInterfaces, compileTable } from './compile.js';
 import { type RuleContext, VERDICT_ACCEPT, VERDICT_CONTINUE, VERDICT_DROP } from './context.js';
-import { type EngineHost, isChainBroken, type LoadOptions, loadTable } from './load.js';
+import { type Doubt, type EngineHost, isChainBroken, type LoadOptions, loadTable } from './load.js';
 import { type Family, type Rule, type Ruleset, TABLE_NAMES, type TableName } from './model.js';
 import type { Program } from './program.js';
 import * as layout from './program.js';
@@ -164,6 +164,11 @@ export class RuleEngine {
     if (this.rulesets[base === 0 ? 0 : 1] !== ruleset)
       throw new Error('exportCounters: not the ruleset that is loaded');
     for (let t = base; t < base + TABLES; t++) this.programs[t]?.exportCounters();
+  }
+
+  /** Rules that asked what the host cannot know, with the packets that came to them since the rules were loaded (cold). */
+  doubts(): Doubt[] {
+    return this.programs.flatMap((program) => program?.doubts.filter((d) => d.packets > 0) ?? []);
   }
 
   /** Clears the decision; a table that is not loaded leaves it as it was. */

@@ -75,12 +75,22 @@ export interface Extension<S = any> {
   /** The options as iptables-save prints them, without `-m name`: '' or e.g. '--dport 80'. */
   save(spec: S, family: Family): string;
   /**
+   * The options as `iptables -L` prints them at a rule's end, with the blanks that iptables 1.8.9 prints around them:
+   * ' tcp dpt:22'. `numeric`: -n was given. Absent: the listing shows nothing of it.
+   */
+  list?(spec: S, family: Family, numeric: boolean): string;
+  /**
    * What the kernel demands of the rule around it when the table is handed over (protocol, hooks, values); null = nothing amiss.
    * Runs when rule text is read; `load` need not repeat it.
    */
   refusedBy?(spec: S, around: RuleAround): KernelRefusal | null;
-  /** One line for `docs`: what the simulated host cannot know about it; absent = evaluated fully. */
+  /**
+   * What a simulated host cannot know about it, and what is taken instead, in one line; absent = evaluated fully. Packets that ask
+   * it are counted (load.ts, Doubt), so that a verdict that rests on it comes with a warning.
+   */
   unsupported?: string;
+  /** Whether this use of it rests on what the host cannot know; absent = every use. Only where `unsupported` is given. */
+  isDoubtful?(spec: S): boolean;
 }
 
 /** True = the packet matches. */

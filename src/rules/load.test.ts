@@ -197,6 +197,21 @@ describe('an extension that cannot be evaluated', () => {
   });
 });
 
+it('a rule that asks what the host cannot know counts the packets that come to it', () => {
+  const asked = K.match(() => true, 'ipvs');
+  asked.extension.unsupported = 'there are no virtual services';
+  const sure = K.match(() => true, 'policy');
+  sure.extension.unsupported = 'there is no IPsec';
+  sure.extension.isDoubtful = () => false;
+  const matches = [asked, sure];
+  const { host, table } = load({ FORWARD: [rule(), rule({ matches })] });
+  const functions = table.byName.get('FORWARD')!.rules[1]!.matches;
+  for (const f of functions) expect(f(K.packet(), host.context)).toBe(true);
+  const [doubt] = table.doubts;
+  expect(table.doubts).toHaveLength(1);
+  expect(doubt).toMatchObject({ chain: 'FORWARD', number: 2, extension: '-m ipvs', packets: 1 });
+});
+
 it.each([
   ['eth0', 'eth0', true],
   ['eth0', 'eth01', false],

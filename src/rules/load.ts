@@ -46,6 +46,21 @@ export interface LoadOptions {
   warn?(message: string, position: Position | null): void;
 }
 
+/** A rule that asks what a simulated host cannot know (Extension.unsupported). */
+export interface Doubt {
+  table: string;
+  chain: string;
+  /** Place in the chain, from 1. */
+  number: number;
+  rule: Rule;
+  /** '-m ipvs', '-j CLUSTERIP'. */
+  extension: string;
+  /** Extension.unsupported. */
+  why: string;
+  /** Packets whose way rested on the answer. */
+  packets: number;
+}
+
 /** A rule with its extensions turned into functions. */
 export interface LoadedRule {
   rule: Rule;
@@ -77,6 +92,8 @@ export interface LoadedTable {
   /** Same order as in the model. */
   chains: LoadedChain[];
   byName: Map<string, LoadedChain>;
+  /** Counted while packets run. */
+  doubts: Doubt[];
 }
 
 /**
@@ -85,7 +102,7 @@ export interface LoadedTable {
  * table or family, one that cannot be evaluated (unless lenient), or whatever the extension itself refuses.
  */
 export function loadTable(table: Table, family: Family, host: EngineHost, options: LoadOptions = {}): LoadedTable {
-  const loaded: LoadedTable = { name: table.name, family, chains: [], byName: new Map() };
+  const loaded: LoadedTable = { name: table.name, family, chains: [], byName: new Map(), doubts: [] };
   for (const chain of table.chains.values()) {
     const builtIn = BUILT_IN[table.name].includes(chain.name);
     const hook = builtIn ? HOOK_NAMES.indexOf(chain.name as (typeof HOOK_NAMES)[number]) : -1;
@@ -215,15 +232,35 @@ function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, opt
     const lack = whatIsLacking(rule, table);
     try {
       if (lack !== null) throw new RuleError(lack, rule.position, 1);
-      const matches = rule.matches.map((m) => m.extension.load!(m.spec, context));
+      const place = { table: table.name, chain: chain.chain.name, number: index + 1, rule };
+      const matches = rule.matches.map((m) => doubted('-m', m, m.extension.load!(m.spec, context), place, table));
       const t = rule.target;
-      const target = t?.kind === 'extension' ? t.extension.load!(t.spec, context) : null;
+      const target =
+        t?.kind === 'extension' ? doubted('-j', t, t.extension.load!(t.spec, context), place, table) : null;
       chain.rules.push({ rule, number: index + 1, matches, target });
     } catch (error) {
       if (options.lenient !== true || !(error instanceof RuleError)) throw error;
       options.warn?.(`rule skipped: ${error.message}`, rule.position);
     }
   }
+}
+
+/** The function itself, or one that also counts the packets that come to it where the host cannot know the answer. */
+function doubted<R>(
+  option: '-m' | '-j',
+  { extension, spec }: { extension: Extension; spec: unknown },
+  ask: (p: Packet, c: RuleContext) => R,
+  place: Pick<Doubt, 'table' | 'chain' | 'number' | 'rule'>,
+  table: LoadedTable,
+): (p: Packet, c: RuleContext) => R {
+  const { name, unsupported } = extension;
+  if (unsupported === undefined || extension.isDoubtful?.(spec) === false) return ask;
+  const doubt: Doubt = { ...place, extension: `${option} ${name}`, why: unsupported, packets: 0 };
+  table.doubts.push(doubt);
+  return (p, c) => {
+    doubt.packets += 1;
+    return ask(p, c);
+  };
 }
 
 /** Why a rule cannot be evaluated; null if it can. */

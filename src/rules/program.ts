@@ -31,6 +31,7 @@
  * order does matter - a tcp match drops a packet that is too short at once - and all extensions run as functions, in order.
  */
 import type { MatchFunction, TargetFunction } from './extension.js';
+import type { Doubt } from './load.js';
 import type { Chain, Rule } from './model.js';
 
 export const RECORD_WORDS = 16;
@@ -134,6 +135,8 @@ export class Program {
   readonly numberOf: Int32Array;
   /** null: policy or end. */
   readonly rules: (Rule | null)[] = [];
+  /** Rules that ask what the host cannot know. */
+  doubts: readonly Doubt[] = [];
 
   constructor(recordCount: number, operands: readonly number[]) {
     this.code = new Int32Array(recordCount * RECORD_WORDS + operands.length);

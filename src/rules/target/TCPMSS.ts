@@ -80,6 +80,8 @@ export const TCPMSS: TargetExtension<TcpmssTargetSpec> = {
   },
   unsupported:
     '--clamp-mss-to-pmtu knows the interfaces that a packet comes in by and leaves by, not other routes nor learned path MTUs.',
+  // No verdict rests on it.
+  isDoubtful: () => false,
 };
 
 /** A tcp match with SYN among the flags that must be set. Told by its text: its spec is its own. */
