@@ -69,6 +69,7 @@ const PROTOCOLS =
 const PROTOCOL_NUMBERS: ReadonlyMap<string, number> = protocolNumbers();
 const PROTOCOL_NAMES: readonly string[] = protocolNames();
 const SERVICE_PORTS: ReadonlyMap<string, number> = servicePorts();
+const SERVICE_NAMES: ReadonlyMap<string, string> = serviceNames();
 
 /** The number of a protocol's name in lower case, -1 where it is unknown. */
 export function protocolNumber(name: string): number {
@@ -92,6 +93,11 @@ export function protocolNameList(): string[] {
 export function servicePort(name: string, protocol: number | null): number {
   if (protocol === null) return SERVICE_PORTS.get(name + '/') ?? -1;
   return SERVICE_PORTS.get(name + '/' + protocolName(protocol)) ?? -1;
+}
+
+/** The name of a port as /etc/services has it for a protocol's number; '' where it has none. */
+export function serviceName(port: number, protocol: number): string {
+  return SERVICE_NAMES.get(`${port}/${protocolName(protocol)}`) ?? '';
 }
 
 function protocolNumbers(): Map<string, number> {
@@ -119,4 +125,17 @@ function servicePorts(): Map<string, number> {
     }
   }
   return ports;
+}
+
+/** The first name of each port, `port/protocol` to name. */
+function serviceNames(): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const entry of SERVICES.split(';')) {
+    const [name, port, protocols] = entry.split(/[ /]/) as [string, string, string | undefined];
+    for (const protocol of (protocols ?? 'tcp,udp').split(',')) {
+      const key = `${port}/${protocol}`;
+      if (!names.has(key)) names.set(key, name);
+    }
+  }
+  return names;
 }
