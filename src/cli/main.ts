@@ -13,6 +13,7 @@ import { HostFileError } from '../replay/host-file.js';
 import { ReplayError } from '../replay/options.js';
 import { OutputError } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
+import { RULE_COMMANDS, runRuleCommand } from './iptables.js';
 import { readable } from './message.js';
 import { replayCommand } from './replay.js';
 
@@ -62,6 +63,7 @@ function explain(error: unknown): string | null {
 
 /** Runs one command line and gives its exit status. */
 async function main(argv: readonly string[]): Promise<number> {
+  const [name = '', ...words] = argv;
   let status = 0;
   const command = program();
   command.commands.forEach((c) => {
@@ -74,6 +76,8 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(command.helpInformation());
       return EXIT_USAGE;
     }
+    // iptables' own grammar is not commander's
+    if (RULE_COMMANDS.includes(name)) return await runRuleCommand(name, words);
     await command.parseAsync(argv as string[], { from: 'user' });
     return status;
   } catch (error) {

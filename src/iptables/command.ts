@@ -5,8 +5,10 @@ import type { Position, Rule, TableName } from '../rules/model.js';
 
 /** A command, checked as far as it can be without the ruleset's rules. */
 export interface Command {
-  /** A D C I R L S F Z N X E P. */
+  /** A D C I R L S F Z N X E P; h and V: help and version were asked for, and nothing behind was read. */
   verb: string;
+  /** -L or -S together with -Z. */
+  zero: boolean;
   table: TableName;
   /** '' = all chains (L S F Z X). */
   chain: string;

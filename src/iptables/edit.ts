@@ -33,6 +33,13 @@ export function openTable(ruleset: Ruleset, name: TableName): Table {
   return table;
 }
 
+/** A table whose chains and rule lists are its own; rules are shared. */
+export function copyTable(table: Table): Table {
+  const chains = new Map<string, Chain>();
+  for (const chain of table.chains.values()) chains.set(chain.name, { ...chain, rules: chain.rules.slice() });
+  return { name: table.name, chains };
+}
+
 /** Adds an empty user chain. */
 export function addChain(table: Table, name: string): Chain {
   const chain: Chain = { name, policy: null, packets: 0, bytes: 0, rules: [] };
@@ -85,6 +92,7 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
     case 'L':
     case 'S':
       chainsOf(table, command);
+      if (command.zero) zero(table, command);
   }
 }
 

@@ -33,6 +33,7 @@ const MAX_CHAIN_LEN = 28;
 /** Reads commands; one object serves all lines of a file. */
 export class CommandParser extends BaseReader {
   private verb = '';
+  private zero = false;
   private chain = '';
   private number = 0;
   private argument = '';
@@ -67,6 +68,7 @@ export class CommandParser extends BaseReader {
       if (word.charCodeAt(1) === 45) this.readLong(word, tableFixed);
       else this.readShort(word, tableFixed);
       this.invert = false;
+      if (this.verb === 'h' || this.verb === 'V') return this.made([], 'filter');
     }
     if (this.foreign && tableFixed) return null;
     return this.finish();
@@ -79,7 +81,7 @@ export class CommandParser extends BaseReader {
     this.table = table;
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
     this.number = this.packets = this.bytes = 0;
-    this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
+    this.zero = this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
     this.resetExtensions();
     this.sourceAt = this.destinationAt = -1;
     this.inInterface = this.outInterface = this.fragment = null;
@@ -106,6 +108,7 @@ export class CommandParser extends BaseReader {
       }
       if (option.args === 0) {
         this.base(option, '', tableFixed);
+        if (this.verb === 'V') return;
         continue;
       }
       const rest = word.slice(i + 1);
@@ -253,15 +256,19 @@ export class CommandParser extends BaseReader {
         this.once(letter);
         return;
       default:
-        this.fail(`option -${letter} is not for a ruleset`);
+        if (tableFixed) this.fail(`option -${letter} is not for a ruleset`);
+        this.verb = letter;
     }
   }
 
   private command(verb: string, value: string): void {
     if (this.invert) this.fail("unexpected '!' flag");
-    if (this.verb !== '') this.fail(`Cannot use -${verb} with -${this.verb}`);
-    this.verb = verb;
-    this.chain = value;
+    const lists = verb === 'L' || verb === 'S';
+    const before = this.verb;
+    this.zero = verb === 'Z' ? before === 'L' || before === 'S' : lists && before === 'Z';
+    if (before !== '' && !this.zero) this.fail(`Cannot use -${verb} with -${before}`);
+    if (before === '' || lists) this.verb = verb;
+    if (value !== '') this.chain = value;
     switch (verb) {
       case 'D':
         if (this.hasWord()) this.number = this.readNumber();
@@ -279,7 +286,13 @@ export class CommandParser extends BaseReader {
       case 'F':
       case 'X':
         if (value === '' && this.hasWord()) this.chain = this.argumentOf();
-        if ('LSZ'.includes(verb) && this.hasWord()) this.number = this.readNumber();
+        if (!'LSZ'.includes(verb) || !this.hasWord()) return;
+        this.number = this.readNumber();
+        // 1.8.9 forgets the listing then.
+        if (verb === 'Z') {
+          this.verb = 'Z';
+          this.zero = false;
+        }
         return;
       case 'N':
         this.checkNewName(value);
@@ -342,11 +355,15 @@ export class CommandParser extends BaseReader {
       : NO_ADDRESSES;
     this.checkLists(sources.length, destinations.length);
     this.checkLegal();
-    const position = this.positionOf(this.first);
     const table = this.checkTable();
-    const rules = takesRule ? this.makeRules(sources, destinations, position) : [];
+    const rules = takesRule ? this.makeRules(sources, destinations, this.positionOf(this.first)) : [];
+    return this.made(rules, table);
+  }
+
+  private made(rules: Rule[], table: TableName): Command {
     return {
       verb: this.verb,
+      zero: this.zero,
       table,
       chain: this.chain,
       number: this.number,
@@ -356,7 +373,7 @@ export class CommandParser extends BaseReader {
       packets: this.packets,
       bytes: this.bytes,
       flags: this.given,
-      position,
+      position: this.positionOf(this.first),
     };
   }
 

@@ -34,8 +34,11 @@ export function printRule(chain: string, rule: Rule, family: Family): string {
   return `-A ${chain}${printRuleBody(rule, family)}`;
 }
 
-/** What follows the chain's name, with a leading blank; '' for a rule that matches all and does nothing. */
-export function printRuleBody(rule: Rule, family: Family): string {
+/**
+ * What follows the chain's name, with a leading blank; '' for a rule that matches all and does nothing.
+ * @param withCounters ` -c PACKETS BYTES` before the target, as `-S -v` has it.
+ */
+export function printRuleBody(rule: Rule, family: Family, withCounters = false): string {
   let text = '';
   if (rule.source !== null) text += addressText('s', rule.source, family);
   if (rule.destination !== null) text += addressText('d', rule.destination, family);
@@ -53,6 +56,7 @@ export function printRuleBody(rule: Rule, family: Family): string {
     const options = extension.save(spec, family);
     text += ` -m ${extension.name}${options === '' ? '' : ` ${options}`}`;
   }
+  if (withCounters) text += ` -c ${rule.packets} ${rule.bytes}`;
   if (target === null) return text;
   if (target.kind === 'verdict') return `${text} -j ${target.name}`;
   if (target.kind !== 'extension') return `${text} -${target.kind === 'jump' ? 'j' : 'g'} ${target.chain}`;

@@ -103,3 +103,8 @@ export function networkText(address: Int32Array, mask: Int32Array, family: Famil
   const bits = prefixLength(mask, family);
   return formatAddress(family, address) + '/' + (bits < 0 ? formatAddress(family, mask) : bits);
 }
+
+/** One address, without a mask. */
+export function hostText(address: Int32Array, family: Family): string {
+  return formatAddress(family, address);
+}
