@@ -34,7 +34,7 @@ describe('a record', () => {
     expect([word(P.W_PORT_FROM), word(P.W_PORT_TO)]).toEqual([80, 88]);
     expect(word(P.W_MASK)).toBe(word(P.W_MASK_IRREGULAR));
     expect(list(P.W_LIST)).toEqual([]);
-    expect(list(P.W_LIST_IRREGULAR)).toEqual([P.OP_FUNCTION, 1]);
+    expect(list(P.W_LIST_IRREGULAR)).toEqual([P.OP_FUNCTION, 0]);
   });
 
   it('tests a state behind a tcp match for regular packets only: the tcp match may drop the others', () => {

@@ -3,9 +3,12 @@
  *
  * Three things make a walk cheap. Tests that every rule may have become fields of the record, compared without a branch each.
  * Extensions that nearly every ruleset uses become class bits, the port range of the record, or opcodes; they are recognised in
- * opcode.ts by name and spec. Everything else stays the function that the extension's `load` gave.
+ * opcode.ts by name and spec. Everything else stays the function that the extension's `load` gave. Long chains get a tree besides
+ * (classify.ts).
  */
 import { AF_INET6, T_DST, T_SRC } from '../wire/packet.js';
+import { ClassBits, type ClassField } from './class-bits.js';
+import { TreeBuilder, type Wants } from './classify-build.js';
 import { type HostInterface, VERDICT_ACCEPT, VERDICT_DROP } from './context.js';
 import { interfaceFits, isUnconditional, type LoadedChain, type LoadedRule, type LoadedTable } from './load.js';
 import type { AddressMatch, InterfaceMatch, Rule } from './model.js';
@@ -19,18 +22,15 @@ import * as P from './program.js';
 export function compileTable(table: LoadedTable, interfaces: readonly (HostInterface | null)[]): P.Program {
   const layout = layOut(table);
   const classes = new ClassBits(table);
-  const operands: number[] = [];
-  const records = layout.count * P.RECORD_WORDS;
-  const drafts = new Draft(table, layout, classes, operands, records);
-  for (const chain of table.chains) drafts.chain(chain);
-  const program = new P.Program(layout.count, operands);
-  drafts.finish(program);
+  const draft = new Draft(table, layout, classes);
+  for (const chain of table.chains) draft.chain(chain);
+  const program = draft.finish();
   classes.finish(program);
   for (const chain of table.chains) {
     program.depth = Math.max(program.depth, chain.depth);
     if (chain.hook < 0) continue;
     program.entry[chain.hook] = layout.first.get(chain)! * P.RECORD_WORDS;
-    program.policy[chain.hook] = (layout.first.get(chain)! + chain.rules.length) * P.RECORD_WORDS;
+    program.policy[chain.hook] = lastRecord(chain, layout) * P.RECORD_WORDS;
   }
   program.doubts = table.doubts;
   bindInterfaces(program, interfaces);
@@ -66,333 +66,301 @@ function layOut(table: LoadedTable): Layout {
   let count = 0;
   for (const chain of table.chains) {
     first.set(chain, count);
-    count += chain.rules.length + 1;
+    count += chain.rules.length + gates(chain) + 1;
   }
   return { count, first };
 }
 
-/** A field of the class word: want & mask. */
-interface ClassField {
-  want: number;
-  mask: number;
+/** Gates of a chain: a chain that ends soon after the first has none. */
+function gates({ rules }: LoadedChain): number {
+  return rules.length < GATED ? 0 : Math.ceil((rules.length - P.GATE_FIRST) / P.GATE_EVERY);
+}
+/** Rules from which on a chain has gates. */
+const GATED = P.GATE_FIRST + P.GATE_EVERY;
+
+function isBehindGate(index: number, chain: LoadedChain): boolean {
+  return index >= P.GATE_FIRST && (index - P.GATE_FIRST) % P.GATE_EVERY === 0 && gates(chain) > 0;
 }
 
-/** Hands out the 32 bits of the class word; see program.ts. */
-class ClassBits {
-  private used = 0;
-  private readonly fields = new Map<string, ClassField>();
-  private readonly protocols: { number: number; bits: number }[] = [];
-  private readonly inClasses: P.InterfaceClass[] = [];
-  private readonly outClasses: P.InterfaceClass[] = [];
-  private readonly states: { mask: number; bit: number }[] = [];
-  private fragmentBit = 0;
-
-  constructor(table: LoadedTable) {
-    const rules = table.chains.flatMap((c) => c.rules.map((r) => r.rule));
-    const protocols = rules.flatMap((r) => (r.protocol === null ? [] : [r.protocol.number]));
-    this.number('p', protocols, (n, bits) => this.protocols.push({ number: n, bits }));
-    const exactIn = rules.flatMap((r) => exactName(r.inInterface));
-    this.number('i', exactIn, (name, bits) => this.inClasses.push({ name, bits }));
-    const exactOut = rules.flatMap((r) => exactName(r.outInterface));
-    this.number('o', exactOut, (name, bits) => this.outClasses.push({ name, bits }));
-  }
-
-  protocol(n: number): ClassField | undefined {
-    return this.fields.get('p' + n);
-  }
-
-  interface(m: InterfaceMatch, direction: 'i' | 'o'): ClassField | undefined {
-    if (exactName(m).length > 0) return this.fields.get(direction + m.name);
-    const classes = direction === 'i' ? this.inClasses : this.outClasses;
-    const bit = this.bit(direction + m.name, (b) => classes.push({ name: m.name, bits: b }));
-    return flag(bit, !m.invert);
-  }
-
-  fragment(wanted: boolean): ClassField | undefined {
-    const bit = this.bit('f', (b) => {
-      this.fragmentBit = b;
-    });
-    return flag(bit, wanted);
-  }
-
-  state(mask: number): ClassField | undefined {
-    const bit = this.bit('s' + mask, (b) => this.states.push({ mask, bit: b }));
-    return flag(bit, true);
-  }
-
-  finish(program: P.Program): void {
-    for (const { number, bits } of this.protocols) program.protocolBits[number] = bits;
-    for (const { mask, bit } of this.states) {
-      for (let s = 0; s < 8; s++) if ((mask & (1 << s)) !== 0) program.stateBits[s]! |= bit;
-    }
-    program.fragmentBits = this.fragmentBit;
-    program.inClasses.push(...this.inClasses);
-    program.outClasses.push(...this.outClasses);
-  }
-
-  /** Gives the values, most frequent first, the numbers 1, 2, 3 ... of a field just wide enough; 0 = any other value. */
-  private number<T extends string | number>(prefix: string, values: T[], take: (value: T, bits: number) => void): void {
-    const frequency = new Map<T, number>();
-    for (const v of values) frequency.set(v, (frequency.get(v) ?? 0) + 1);
-    const order = [...frequency.keys()].sort((a, b) => frequency.get(b)! - frequency.get(a)!);
-    if (order.length === 0) return;
-    // Eight bits a field at most: what is left over is tested by opcode.
-    const width = Math.min(8, 32 - Math.clz32(order.length));
-    const mask = ((1 << width) - 1) << this.used;
-    for (const [k, value] of order.slice(0, (1 << width) - 1).entries()) {
-      const bits = (k + 1) << this.used;
-      this.fields.set(prefix + value, { want: bits, mask });
-      take(value, bits);
-    }
-    this.used += width;
-  }
-
-  private bit(key: string, take: (bit: number) => void): number {
-    const known = this.fields.get('#' + key);
-    if (known !== undefined) return known.mask;
-    if (this.used === 32) return 0;
-    const bit = 1 << this.used++;
-    this.fields.set('#' + key, { want: bit, mask: bit });
-    take(bit);
-    return bit;
-  }
+/** Number of the record of a chain's policy or end. */
+function lastRecord(chain: LoadedChain, layout: Layout): number {
+  return layout.first.get(chain)! + chain.rules.length + gates(chain);
 }
 
-function flag(bit: number, wanted: boolean): ClassField | undefined {
-  return bit === 0 ? undefined : { want: wanted ? bit : 0, mask: bit };
-}
-
-function exactName(m: InterfaceMatch | null): string[] {
-  return m === null || m.invert || m.name.endsWith('+') ? [] : [m.name];
-}
-
-/** Collects the words of all records; the operand lists begin behind the last record. */
+/** Collects the words of all records, and of the operand lists behind them. */
 class Draft {
-  private readonly words: number[] = [];
+  private readonly records: Int32Array;
+  private readonly operands: number[] = [];
+  /** Word offset of the record in the making. */
+  private at = 0;
   private readonly sources: { chain: LoadedChain; number: number; rule: Rule | null }[] = [];
   private readonly functions: P.Program['functions'] = [];
   private readonly targets: P.Program['targets'] = [];
   private readonly patterns: string[] = [];
+  /** What the record in the making leaves to be tested. */
+  private readonly regular: number[] = [];
+  private readonly irregular: number[] = [];
+  private wants: Wants = NO_WANTS;
+  /** Chains with gates: their gates' offsets and what their rules want. */
+  private readonly gated: { gates: number[]; wants: Wants[] }[] = [];
 
   constructor(
     private readonly table: LoadedTable,
     private readonly layout: Layout,
     private readonly classes: ClassBits,
-    private readonly operands: number[],
-    private readonly operandsAt: number,
-  ) {}
-
-  chain(chain: LoadedChain): void {
-    for (const rule of chain.rules) {
-      this.rule(rule, chain);
-      this.sources.push({ chain, number: rule.number, rule: rule.rule });
-    }
-    const end = emptyRecord();
-    if (chain.hook >= 0) {
-      end[P.W_ACTION] = P.A_VERDICT;
-      end[P.W_OPERAND] = chain.chain.policy === 'DROP' ? VERDICT_DROP : VERDICT_ACCEPT;
-      end[P.W_TRACE] = P.TRACE_POLICY;
-    } else {
-      end[P.W_ACTION] = P.A_RETURN;
-      end[P.W_TRACE] = P.TRACE_RETURN;
-    }
-    this.words.push(...end);
-    this.sources.push({ chain, number: chain.chain.rules.length + 1, rule: null });
+  ) {
+    this.records = new Int32Array(layout.count * P.RECORD_WORDS);
   }
 
-  finish(program: P.Program): void {
-    program.code.set(this.words);
-    program.functions.push(...this.functions);
-    program.targets.push(...this.targets);
+  chain(chain: LoadedChain): void {
+    const tree: { gates: number[]; wants: Wants[] } = { gates: [], wants: [] };
+    for (const [index, rule] of chain.rules.entries()) {
+      if (isBehindGate(index, chain)) tree.gates.push(this.gate(chain));
+      this.rule(rule, chain);
+      if (tree.gates.length > 0) tree.wants.push(this.wants);
+      this.end(chain, rule.number, rule.rule);
+    }
+    if (tree.gates.length > 0) this.gated.push(tree);
+    this.begin();
+    const builtIn = chain.hook >= 0;
+    this.set(P.W_ACTION, builtIn ? P.A_VERDICT : P.A_RETURN);
+    this.set(P.W_OPERAND, builtIn && chain.chain.policy !== 'DROP' ? VERDICT_ACCEPT : VERDICT_DROP);
+    this.set(P.W_TRACE, builtIn ? P.TRACE_POLICY : P.TRACE_RETURN);
+    this.end(chain, chain.chain.rules.length + 1, null);
+  }
+
+  finish(): P.Program {
+    const { table, sources } = this;
+    const program = new P.Program(this.records, this.operands);
+    for (const f of this.functions) program.functions.push(f);
+    for (const t of this.targets) program.targets.push(t);
     program.patterns.push(...this.patterns);
-    const index = new Map(this.table.chains.map((c, k) => [c, k]));
-    for (const c of this.table.chains) program.chains.push(c.chain);
-    for (const [k, { chain, number, rule }] of this.sources.entries()) {
+    const index = new Map(table.chains.map((c, k) => [c, k]));
+    for (const c of table.chains) program.chains.push(c.chain);
+    for (let k = 0; k < sources.length; k++) {
+      const { chain, number, rule } = sources[k]!;
       program.chainOf[k] = index.get(chain)!;
       program.numberOf[k] = number;
       program.rules.push(rule);
       program.counters[2 * k] = rule === null ? chain.chain.packets : rule.packets;
       program.counters[2 * k + 1] = rule === null ? chain.chain.bytes : rule.bytes;
     }
+    this.growTrees(program);
+    return program;
+  }
+
+  private growTrees(program: P.Program): void {
+    if (this.gated.length === 0) return;
+    const builder = new TreeBuilder(this.table.family, program.code, this.classes.masks());
+    for (const { gates, wants } of this.gated) {
+      const roots = builder.build(wants);
+      for (const gate of gates) program.code[gate + P.W_OPERAND] = roots;
+    }
+    program.tree = builder.tree();
+    program.leaves = builder.leaves;
+  }
+
+  /** A record that fits every packet, at first; `end` fills in where its lists are. */
+  private begin(): void {
+    this.set(P.W_PORT_TO, 65535);
+    this.regular.length = this.irregular.length = 0;
+  }
+
+  private set(word: number, value: number): void {
+    this.records[this.at + word] = value;
+  }
+
+  private get(word: number): number {
+    return this.records[this.at + word]!;
+  }
+
+  private end(chain: LoadedChain, number: number, rule: Rule | null): void {
+    this.place(P.W_LIST, this.regular);
+    this.place(P.W_LIST_IRREGULAR, this.irregular);
+    this.sources.push({ chain, number, rule });
+    this.at += P.RECORD_WORDS;
+  }
+
+  private gate(chain: LoadedChain): number {
+    const at = this.at;
+    this.begin();
+    this.set(P.W_ACTION, P.A_CLASSIFY);
+    this.set(P.W_GATE_LAST, lastRecord(chain, this.layout) * P.RECORD_WORDS);
+    this.end(chain, 0, null);
+    return at;
   }
 
   private rule(loaded: LoadedRule, chain: LoadedChain): void {
-    const record = emptyRecord();
-    const regular: number[] = [];
-    const irregular: number[] = [];
-    this.base(loaded.rule, record, regular, irregular);
-    this.matches(loaded, record, regular, irregular);
-    this.action(loaded, chain, record);
-    this.place(record, P.W_LIST, regular);
-    this.place(record, P.W_LIST_IRREGULAR, irregular);
-    this.words.push(...record);
+    const { source, destination } = loaded.rule;
+    this.wants = { record: this.at, source, destination, sourcePorts: null, destinationPorts: null };
+    this.begin();
+    this.base(loaded.rule);
+    this.matches(loaded);
+    this.action(loaded, chain);
   }
 
-  private base(rule: Rule, record: number[], regular: number[], irregular: number[]): void {
-    const both = (...words: number[]) => {
-      regular.push(...words);
-      irregular.push(...words);
-    };
-    this.address(rule.source, T_SRC, P.W_SRC, record, both);
-    this.address(rule.destination, T_DST, P.W_DST, record, both);
-    this.interface(rule.inInterface, 'i', record, both);
-    this.interface(rule.outInterface, 'o', record, both);
-    if (asksProtocol(rule)) this.protocol(rule.protocol!, record, regular, irregular);
+  private base(rule: Rule): void {
+    if (rule.source !== null) this.address(rule.source, T_SRC, P.W_SRC);
+    if (rule.destination !== null) this.address(rule.destination, T_DST, P.W_DST);
+    if (rule.inInterface !== null) this.interface(rule.inInterface, 'i');
+    if (rule.outInterface !== null) this.interface(rule.outInterface, 'o');
+    if (asksProtocol(rule)) this.protocol(rule.protocol!);
     if (rule.fragment !== null && this.table.family !== AF_INET6) {
       const field = this.classes.fragment(!rule.fragment.invert);
-      if (field !== undefined) setField(record, field, true);
-      else both(P.OP_FRAGMENT, rule.fragment.invert ? 1 : 0);
+      if (field !== undefined) this.field(field, true);
+      else this.both(P.OP_FRAGMENT, rule.fragment.invert ? 1 : 0);
     }
   }
 
-  private protocol(
-    protocol: { number: number; invert: boolean },
-    record: number[],
-    regular: number[],
-    irregular: number[],
-  ): void {
-    const operation = [P.OP_PROTOCOL, protocol.number, protocol.invert ? 1 : 0];
+  private protocol(protocol: { number: number; invert: boolean }): void {
+    const invert = protocol.invert ? 1 : 0;
     const field = protocol.invert ? undefined : this.classes.protocol(protocol.number);
     // The IPv6 question whether the headers can be followed comes after addresses and interfaces and before the protocol.
     const v6 = this.table.family === AF_INET6;
-    if (field !== undefined) setField(record, field, !v6);
-    else regular.push(...operation);
-    if (v6) irregular.push(P.OP_CHAIN_READ, ...operation);
-    else if (field === undefined) irregular.push(...operation);
+    if (field !== undefined) this.field(field, !v6);
+    else this.regular.push(P.OP_PROTOCOL, protocol.number, invert);
+    if (v6) this.irregular.push(P.OP_CHAIN_READ);
+    if (v6 || field === undefined) this.irregular.push(P.OP_PROTOCOL, protocol.number, invert);
   }
 
-  private address(
-    m: AddressMatch | null,
-    first: number,
-    at: number,
-    record: number[],
-    both: (...words: number[]) => void,
-  ): void {
-    if (m === null) return;
+  private address(m: AddressMatch, first: number, at: number): void {
     const words = this.table.family === AF_INET6 ? 4 : 1;
     let from = 0;
     if (!m.invert) {
-      record[at] = m.address[0]! & m.mask[0]!;
-      record[at + 1] = m.mask[0]!;
+      this.set(at, m.address[0]! & m.mask[0]!);
+      this.set(at + 1, m.mask[0]!);
       from = 1;
     }
     let to = words;
     while (to > from && m.mask[to - 1] === 0) to--;
     if (from === to && !m.invert) return;
-    const list: number[] = [];
-    for (let w = from; w < to; w++) list.push(m.address[w]! & m.mask[w]!, m.mask[w]!);
-    both(m.invert ? P.OP_NOT_ADDRESS : P.OP_ADDRESS, first + from, first + to, ...list);
+    this.both(m.invert ? P.OP_NOT_ADDRESS : P.OP_ADDRESS, first + from, first + to);
+    for (let w = from; w < to; w++) this.both(m.address[w]! & m.mask[w]!, m.mask[w]!);
   }
 
-  private interface(
-    m: InterfaceMatch | null,
-    direction: 'i' | 'o',
-    record: number[],
-    both: (...words: number[]) => void,
-  ): void {
-    if (m === null) return;
+  private interface(m: InterfaceMatch, direction: 'i' | 'o'): void {
     const field = this.classes.interface(m, direction);
     if (field !== undefined) {
-      setField(record, field, true);
+      this.field(field, true);
       return;
     }
     let pattern = this.patterns.indexOf(m.name);
     if (pattern < 0) pattern = this.patterns.push(m.name) - 1;
-    both(direction === 'i' ? P.OP_IN : P.OP_OUT, pattern, m.invert ? 1 : 0);
+    this.both(direction === 'i' ? P.OP_IN : P.OP_OUT, pattern, m.invert ? 1 : 0);
   }
 
-  private matches(loaded: LoadedRule, record: number[], regular: number[], irregular: number[]): void {
+  private matches({ rule, matches }: LoadedRule): void {
     // Whether everything before is without effect, so that a later test may come first.
     let pure = true;
-    let pureIrregular = this.table.family !== AF_INET6 || !asksProtocol(loaded.rule);
-    for (const [k, use] of loaded.rule.matches.entries()) {
-      const form = opcodeForm(use, loaded.rule);
+    let pureIrregular = this.table.family !== AF_INET6 || !asksProtocol(rule);
+    for (let k = 0; k < matches.length; k++) {
+      const form = opcodeForm(rule.matches[k]!, rule);
       if (form.kind === 'nothing') continue;
-      const function_ = [P.OP_FUNCTION, this.functions.push(loaded.matches[k]!) - 1];
-      const placed = pure ? this.placeInRecord(form, record, pureIrregular) : 'none';
-      if (placed !== 'both') irregular.push(...function_);
-      if (placed === 'none') regular.push(...(form.kind === 'function' ? function_ : operationOf(form)));
+      const placed = pure ? this.placeInRecord(form, pureIrregular) : 'none';
+      if (pure) this.note(form);
+      if (placed !== 'both') {
+        const function_ = this.functions.push(matches[k]!) - 1;
+        this.irregular.push(P.OP_FUNCTION, function_);
+        if (placed === 'none' && form.kind === 'function') this.regular.push(P.OP_FUNCTION, function_);
+        pureIrregular = false;
+      }
       if (form.kind === 'function') pure = false;
-      if (placed !== 'both') pureIrregular = false;
+      else if (placed === 'none') this.regular.push(...operationOf(form));
     }
   }
 
   /** Tries to put a test into the record: for regular packets, for both kinds, or not at all. */
-  private placeInRecord(form: OpcodeForm, record: number[], irregularToo: boolean): 'both' | 'regular' | 'none' {
-    if (form.kind === 'ports') return placePorts(form, record);
-    if (form.kind === 'portSet') placeHull(form, record);
+  private placeInRecord(form: OpcodeForm, irregularToo: boolean): 'both' | 'regular' | 'none' {
+    if (form.kind === 'ports') return this.placePorts(form);
+    if (form.kind === 'portSet') this.placeHull(form);
     if (form.kind !== 'state') return 'none';
     const field = this.classes.state(form.mask);
-    if (field === undefined || (record[P.W_MASK]! & field.mask) !== 0) return 'none';
-    setField(record, field, irregularToo);
+    if (field === undefined || (this.get(P.W_MASK) & field.mask) !== 0) return 'none';
+    this.field(field, irregularToo);
     return irregularToo ? 'both' : 'regular';
   }
 
-  private action({ rule, target }: LoadedRule, chain: LoadedChain, record: number[]): void {
-    record[P.W_TRACE] = P.TRACE_RULE;
+  /** A plain destination port range goes into the record. */
+  private placePorts(form: OpcodeForm & { kind: 'ports' }): 'regular' | 'none' {
+    const { destination, source, flags } = form;
+    if (source !== null || flags !== null || destination === null || destination.invert) return 'none';
+    if (this.get(P.W_PORT_FROM) !== 0 || this.get(P.W_PORT_TO) !== 65535) return 'none';
+    this.set(P.W_PORT_FROM, destination.from);
+    this.set(P.W_PORT_TO, destination.to);
+    return 'regular';
+  }
+
+  /** The record tests the range around a set of destination ports first: it sorts out most packets before the list is looked at. */
+  private placeHull({ bits, ranges }: OpcodeForm & { kind: 'portSet' }): void {
+    if (bits !== P.PORT_SET_DESTINATION || this.get(P.W_PORT_FROM) !== 0 || this.get(P.W_PORT_TO) !== 65535) return;
+    this.set(P.W_PORT_FROM, Math.min(...ranges.map((r) => r & 0xffff)));
+    this.set(P.W_PORT_TO, Math.max(...ranges.map((r) => r >>> 16)));
+  }
+
+  /** Notes for the tree which ports a rule takes. */
+  private note(form: OpcodeForm): void {
+    const { wants } = this;
+    if (form.kind === 'ports') {
+      const { source, destination } = form;
+      if (source !== null && !source.invert) wants.sourcePorts ??= [source.from | (source.to << 16)];
+      if (destination !== null && !destination.invert) {
+        wants.destinationPorts ??= [destination.from | (destination.to << 16)];
+      }
+    } else if (form.kind === 'portSet') {
+      if (form.bits === P.PORT_SET_DESTINATION) wants.destinationPorts ??= form.ranges;
+      if (form.bits === P.PORT_SET_SOURCE) wants.sourcePorts ??= form.ranges;
+    }
+  }
+
+  private action({ rule, target }: LoadedRule, chain: LoadedChain): void {
+    this.set(P.W_TRACE, P.TRACE_RULE);
     const t = rule.target;
     if (t === null) {
-      record[P.W_ACTION] = P.A_COUNT;
+      this.set(P.W_ACTION, P.A_COUNT);
       return;
     }
     switch (t.kind) {
       case 'verdict':
-        record[P.W_ACTION] = t.name === 'RETURN' ? P.A_RETURN : P.A_VERDICT;
+        this.set(P.W_ACTION, t.name === 'RETURN' ? P.A_RETURN : P.A_VERDICT);
         // Nobody listens to QUEUE in a simulated host: the kernel drops then.
-        record[P.W_OPERAND] = t.name === 'ACCEPT' ? VERDICT_ACCEPT : VERDICT_DROP;
+        this.set(P.W_OPERAND, t.name === 'ACCEPT' ? VERDICT_ACCEPT : VERDICT_DROP);
         // The kernel cannot tell such a rule from a policy or a chain's end, and its trace names it so.
-        if (isUnconditional(rule)) record[P.W_TRACE] = chain.hook >= 0 ? P.TRACE_POLICY : P.TRACE_RETURN;
+        if (isUnconditional(rule)) this.set(P.W_TRACE, chain.hook >= 0 ? P.TRACE_POLICY : P.TRACE_RETURN);
         return;
       case 'jump':
       case 'goto':
-        record[P.W_ACTION] = t.kind === 'jump' ? P.A_JUMP : P.A_GOTO;
-        record[P.W_OPERAND] = this.layout.first.get(this.table.byName.get(t.chain)!)! * P.RECORD_WORDS;
+        this.set(P.W_ACTION, t.kind === 'jump' ? P.A_JUMP : P.A_GOTO);
+        this.set(P.W_OPERAND, this.layout.first.get(this.table.byName.get(t.chain)!)! * P.RECORD_WORDS);
         return;
       case 'extension':
-        record[P.W_ACTION] = P.A_FUNCTION;
-        record[P.W_OPERAND] = this.targets.push(target!) - 1;
+        this.set(P.W_ACTION, P.A_FUNCTION);
+        this.set(P.W_OPERAND, this.targets.push(target!) - 1);
     }
   }
 
-  private place(record: number[], at: number, list: readonly number[]): void {
-    record[at] = this.operandsAt + this.operands.length;
-    this.operands.push(...list);
-    record[at + 1] = this.operandsAt + this.operands.length;
+  private field({ want, mask }: ClassField, irregularToo: boolean): void {
+    this.records[this.at + P.W_WANT]! |= want;
+    this.records[this.at + P.W_MASK]! |= mask;
+    if (irregularToo) this.records[this.at + P.W_MASK_IRREGULAR]! |= mask;
+  }
+
+  private both(...words: number[]): void {
+    this.regular.push(...words);
+    this.irregular.push(...words);
+  }
+
+  private place(word: number, list: readonly number[]): void {
+    this.set(word, this.records.length + this.operands.length);
+    for (let i = 0; i < list.length; i++) this.operands.push(list[i]!);
+    this.set(word + 1, this.records.length + this.operands.length);
   }
 }
+
+const NO_WANTS: Wants = { record: 0, source: null, destination: null, sourcePorts: null, destinationPorts: null };
 
 /** `-p 0` is every protocol. */
 function asksProtocol(rule: Rule): boolean {
   return rule.protocol !== null && rule.protocol.number !== 0;
-}
-
-function emptyRecord(): number[] {
-  const record = new Array<number>(P.RECORD_WORDS).fill(0);
-  record[P.W_PORT_TO] = 65535;
-  return record;
-}
-
-function setField(record: number[], { want, mask }: ClassField, irregularToo: boolean): void {
-  record[P.W_WANT]! |= want;
-  record[P.W_MASK]! |= mask;
-  if (irregularToo) record[P.W_MASK_IRREGULAR]! |= mask;
-}
-
-/** A plain destination port range goes into the record. */
-function placePorts(form: OpcodeForm & { kind: 'ports' }, record: number[]): 'regular' | 'none' {
-  const { destination, source, flags } = form;
-  if (source !== null || flags !== null || destination === null || destination.invert) return 'none';
-  if (record[P.W_PORT_FROM] !== 0 || record[P.W_PORT_TO] !== 65535) return 'none';
-  record[P.W_PORT_FROM] = destination.from;
-  record[P.W_PORT_TO] = destination.to;
-  return 'regular';
-}
-
-/** The record tests the range around a set of destination ports first: it sorts out most packets before the list is looked at. */
-function placeHull({ bits, ranges }: OpcodeForm & { kind: 'portSet' }, record: number[]): void {
-  if (bits !== P.PORT_SET_DESTINATION || record[P.W_PORT_FROM] !== 0 || record[P.W_PORT_TO] !== 65535) return;
-  record[P.W_PORT_FROM] = Math.min(...ranges.map((r) => r & 0xffff));
-  record[P.W_PORT_TO] = Math.max(...ranges.map((r) => r >>> 16));
 }
 
 function operationOf(form: OpcodeForm): number[] {

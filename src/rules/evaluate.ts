@@ -25,6 +25,7 @@ import {
   T_PORTS,
   T_SRC,
 } from '../wire/packet.js';
+import { Candidates, nextRecord } from './classify.js';
 import { bindInterfaces, compileTable } from './compile.js';
 import { type RuleContext, VERDICT_ACCEPT, VERDICT_CONTINUE, VERDICT_DROP } from './context.js';
 import { type Doubt, type EngineHost, isChainBroken, type LoadOptions, loadTable } from './load.js';
@@ -47,6 +48,8 @@ const {
   A_COUNT,
   A_RETURN,
   A_JUMP,
+  A_CLASSIFY,
+  W_GATE_LAST,
   RECORD_SHIFT,
   W_TRACE,
   W_PORT_FROM,
@@ -109,6 +112,8 @@ export class RuleEngine {
   private programs: (Program | null)[] = new Array<Program | null>(2 * TABLES).fill(null);
   private readonly presentBits = new Int32Array(2 * HOOKS);
   private readonly rulesets: (Ruleset | null)[] = [null, null];
+  /** What the tree at hand says of the packet at hand; a target function may start another walk, so it is made anew behind one. */
+  private readonly candidates = new Candidates();
   private stack = new Int32Array(NESTED_WALKS);
   /** First free place of the stack. */
   private stackTop = 0;
@@ -140,6 +145,7 @@ export class RuleEngine {
     const depth = Math.max(...programs.map((p) => p?.depth ?? 0));
     const need = this.stackTop + NESTED_WALKS * (depth + 1);
     if (this.stack.length < need) this.growStack(need);
+    for (const program of programs) if (program !== null) this.candidates.reserve(program.leaves);
     this.forget();
   }
 
@@ -213,6 +219,7 @@ export class RuleEngine {
   private walk(program: Program, number: number, hook: number, p: Packet, c: RuleContext): number {
     const code = program.code;
     const counters = program.counters;
+    const candidates = this.candidates;
     const floor = this.stackTop;
     if (this.stack.length < floor + program.depth) this.growStack(floor + program.depth);
     const stack = this.stack;
@@ -229,8 +236,19 @@ export class RuleEngine {
       const maskAt = regular ? W_MASK : W_MASK_IRREGULAR;
       const listAt = regular ? W_LIST : W_LIST_IRREGULAR;
       const portSign = regular ? 0x80000000 | 0 : 0;
+      // The record behind all that the collected leaves hold; -1: from rule to rule.
+      let last = -1;
       for (;;) {
-        r = scan(code, r, bits, maskAt, port, portSign, source, destination);
+        r =
+          last < 0
+            ? scan(code, r, bits, maskAt, port, portSign, source, destination)
+            : nextRecord(code, candidates, program.tree, r, last, bits, regular, p);
+        const action = code[r + W_ACTION]!;
+        if (action === A_CLASSIFY) {
+          candidates.collect(program.tree, program.tree[code[r + W_OPERAND]! + (regular ? 0 : 1)]!, p, bits);
+          last = code[r + W_GATE_LAST]!;
+          continue;
+        }
         const list = code[r + listAt]!;
         const listEnd = code[r + listAt + 1]!;
         if (list !== listEnd && !runList(program, list, listEnd, p, c)) {
@@ -242,7 +260,6 @@ export class RuleEngine {
         counters[counter]! += 1;
         counters[counter + 1]! += p.l3Len;
         if (p.traced) this.trace(program, number, r, p);
-        const action = code[r + W_ACTION]!;
         const operand = code[r + W_OPERAND]!;
         if (action === A_FUNCTION) {
           this.stackTop = sp;
@@ -258,8 +275,10 @@ export class RuleEngine {
         if (action === A_COUNT) {
           r += RECORD_WORDS;
         } else if (action === A_RETURN) {
+          last = -1;
           r = sp === floor ? program.policy[hook]! : stack[--sp]! + RECORD_WORDS;
         } else {
+          last = -1;
           if (action === A_JUMP) stack[sp++] = r;
           r = operand;
         }

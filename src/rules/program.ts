@@ -21,6 +21,10 @@
  *   14 mask           as word 1, for irregular packets
  *   15 trace kind     TRACE_ constant
  *
+ * Gates. In a long chain every GATE_EVERY rules, the first time after GATE_FIRST, there is a record that fits every packet and is no
+ * rule: from here on a walk goes by the chain's tree (classify.ts) and not from rule to rule. The chain's policy or end is then
+ * found through the gate's word 2.
+ *
  * Class bits. Each packet is put into classes once a walk: a small number for its protocol and for the interfaces that rules name
  * exactly, one bit for each other thing that rules ask of protocol, interfaces, fragment or connection state (`! -i lo`,
  * `-o ppp+`, `--ctstate NEW`). Which bits mean what is decided for each table when it is compiled; what does not fit into 32
@@ -61,6 +65,13 @@ export const A_JUMP = 2; //     operand = first record of the chain
 export const A_GOTO = 3;
 export const A_RETURN = 4; //   also the end of a user chain
 export const A_FUNCTION = 5; // operand = index into Program.targets
+export const A_CLASSIFY = 6; // no rule: a gate. operand = where the chain's pair of roots stands in Program.tree
+
+/** Rules of a chain before its first gate, and between two gates. */
+export const GATE_FIRST = 16;
+export const GATE_EVERY = 32;
+/** Of a gate: the record of the chain's policy or end. */
+export const W_GATE_LAST = W_SRC;
 
 /** Kinds of line that -j TRACE makes. */
 export const TRACE_RULE = 0;
@@ -122,6 +133,10 @@ export class Program {
   /** Whether interface i fits pattern k: patternHits[k * interfaceCount + i]. */
   patternHits: Uint8Array = new Uint8Array(0);
   interfaceCount = 0;
+  /** Trees of the chains that have gates (classify.ts). */
+  tree: Int32Array = new Int32Array(0);
+  /** Most leaves of a tree that one packet can come to. */
+  leaves = 0;
   readonly functions: MatchFunction[] = [];
   readonly targets: TargetFunction[] = [];
   /** Most jumps that can be open at once. */
@@ -133,14 +148,16 @@ export class Program {
   readonly chainOf: Int32Array;
   /** Place in the chain, from 1; the policy or end has the number after the last rule, as the kernel's trace counts. */
   readonly numberOf: Int32Array;
-  /** null: policy or end. */
+  /** null: policy, end or gate. */
   readonly rules: (Rule | null)[] = [];
   /** Rules that ask what the host cannot know. */
   doubts: readonly Doubt[] = [];
 
-  constructor(recordCount: number, operands: readonly number[]) {
-    this.code = new Int32Array(recordCount * RECORD_WORDS + operands.length);
-    this.code.set(operands, recordCount * RECORD_WORDS);
+  constructor(records: Int32Array, operands: readonly number[]) {
+    const recordCount = records.length / RECORD_WORDS;
+    this.code = new Int32Array(records.length + operands.length);
+    this.code.set(records);
+    this.code.set(operands, records.length);
     this.counters = new Float64Array(recordCount * 2);
     this.chainOf = new Int32Array(recordCount);
     this.numberOf = new Int32Array(recordCount);
@@ -149,6 +166,7 @@ export class Program {
   /** Writes the counters into the rules and chains of the model (cold). */
   exportCounters(): void {
     for (const [record, rule] of this.rules.entries()) {
+      if (this.code[record * RECORD_WORDS + W_ACTION] === A_CLASSIFY) continue;
       const chain = this.chains[this.chainOf[record]!]!;
       const into = rule ?? (chain.policy === null ? null : chain);
       if (into === null) continue;
