@@ -6,10 +6,8 @@ import {
   DEFRAG_COMPLETE,
   DEFRAG_CONNTRACK_IN,
   DEFRAG_CONNTRACK_OUT,
-  DEFRAG_DEFAULTS,
   DEFRAG_PASS,
   DEFRAG_QUEUED,
-  type DefragLimits,
   Defragmenter,
 } from '../conntrack/defrag.js';
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
@@ -19,6 +17,8 @@ import { Nat, type NatHost } from '../nat/nat.js';
 import {
   type HostInterface,
   type LogRequest,
+  RTN_LOCAL,
+  RTN_UNICAST,
   type RuleContext,
   VERDICT_ACCEPT,
   VERDICT_DROP,
@@ -51,8 +51,10 @@ import {
   ICMPV6_PKT_TOOBIG,
   ICMPV6_TIME_EXCEED,
 } from './answers.js';
-import { compileHost, type HostConfig, type HostNetwork, type Sysctls } from './config.js';
+import { compileHost, type HostConfig, type HostNetwork } from './config.js';
+import { PacketCopy } from './duplicate.js';
 import { isJoined, mayForward } from './forward.js';
+import { fragmentLimits } from './fragment-limits.js';
 import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
@@ -143,6 +145,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   private readonly answerPackets: Packet[] = [];
   /** null: what is delivered is not answered. */
   private readonly stack: LocalStack | null;
+  /** For -j TEE. */
+  private readonly copy = new PacketCopy();
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
   /** The packet that is on its way: the arrived one, or what its last fragment completed. */
   protected current = new Packet();
@@ -407,6 +411,22 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     this.sendAnswer(answers, p.connection);
   }
 
+  /** @internal */
+  duplicate(p: Packet, gateway: Int32Array, dev: number): void {
+    const { copy } = this;
+    if (copy.busy || !copy.make(p)) return;
+    const c = copy.packet;
+    this.routing.route(c.family, gateway, 0);
+    // a route is demanded only where the rule names no interface (fl4.flowi4_oif)
+    if (dev === 0 && this.routing.type !== RTN_UNICAST && this.routing.type !== RTN_LOCAL) return;
+    c.outInterface = dev || this.routing.outInterface;
+    copy.busy = true;
+    this.answering++;
+    make(this, c);
+    this.answering--;
+    copy.busy = false;
+  }
+
   /**
    * A packet was delivered to the host itself: sends what a host without sockets answers, if this one is to answer. On `lo` it
    * stays silent: what is sent there arrives only if the capture says so.
@@ -525,15 +545,4 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   tableFull(): void {
     this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
   }
-}
-
-/** What sysctl says about reassembly, in the defragmenter's units. */
-function fragmentLimits(sysctl: Sysctls): DefragLimits {
-  return {
-    high4: sysctl.number('net.ipv4.ipfrag_high_thresh', DEFRAG_DEFAULTS.high4),
-    timeout4Ms: sysctl.number('net.ipv4.ipfrag_time', DEFRAG_DEFAULTS.timeout4Ms / 1000) * 1000,
-    maxDistance: sysctl.number('net.ipv4.ipfrag_max_dist', DEFRAG_DEFAULTS.maxDistance),
-    high6: sysctl.number('net.netfilter.nf_conntrack_frag6_high_thresh', DEFRAG_DEFAULTS.high6),
-    timeout6Ms: sysctl.number('net.netfilter.nf_conntrack_frag6_timeout', DEFRAG_DEFAULTS.timeout6Ms / 1000) * 1000,
-  };
 }

@@ -5,6 +5,7 @@ import type { Template } from '../conntrack/lifecycle.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
+import type { HostFacts } from './host-facts.js';
 import type { Family, Position, Rule } from './model.js';
 
 /** Results of a target and of a table walk: the next rule decides. */
@@ -68,6 +69,8 @@ export interface LoadContext {
    * across reloads of the host's rules. The key begins with the extension's name: 'recent:ssh'.
    */
   shared<T>(key: string, make: () => T): T;
+  /** What the host's description says; constant, to be kept by the loaded rule. */
+  facts: HostFacts;
   /** Registers a template and returns its number for Packet.template (never 0). */
   template(t: Template): number;
   /** RuleError with the rule's position; `status` 1: the kernel refuses it, 2: parameter problem. */
@@ -96,6 +99,11 @@ export interface RuleContext {
   log(p: Packet, request: LogRequest): void;
   /** Answers the packet as REJECT does; `type` is a REJECT_ code of rules/target/REJECT. */
   reject(p: Packet, type: number): void;
+  /**
+   * Sends a copy of the packet to the gateway at `gateway` (four words) as -j TEE does (nf_dup_ipv4, nf_dup_ipv6); `dev` 0: where
+   * the route to the gateway leads.
+   */
+  duplicate(p: Packet, gateway: Int32Array, dev: number): void;
   /**
    * Gives the packet a transport and IP header rewritten: after a target has changed bytes it calls what fits.
    * IPv4 header checksum and transport checksum are updated incrementally by the target itself (wire/checksum).

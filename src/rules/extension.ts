@@ -90,7 +90,7 @@ export interface Extension<S = any> {
    */
   unsupported?: string;
   /** Whether this use of it rests on what the host cannot know; absent = every use. Only where `unsupported` is given. */
-  isDoubtful?(spec: S): boolean;
+  isDoubtful?(spec: S, c: LoadContext): boolean;
 }
 
 /** True = the packet matches. */

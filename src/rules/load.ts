@@ -18,6 +18,7 @@ import {
 import type { HostInterface, LoadContext, RuleContext } from './context.js';
 import { RuleError } from './context.js';
 import type { Extension, MatchFunction, TargetFunction } from './extension.js';
+import { type HostFacts, NO_FACTS } from './host-facts.js';
 import { BUILT_IN, type Chain, type Family, HOOK_NAMES, type Position, type Rule, type Table } from './model.js';
 
 /** What the rules need of the host that they work for. The host implements it. */
@@ -31,6 +32,8 @@ export interface EngineHost {
   readonly shared: Map<string, unknown>;
   /** Templates by number; [0] is not used. Only grows. */
   readonly templates: (Template | null)[];
+  /** What the host's description says for rules; absent: nothing. */
+  readonly facts?: HostFacts;
   /**
    * A packet with `traced` set has passed a rule: the kernel's `TRACE: table:chain:kind:number` line. `table` is an index as in
    * RuleEngine.run, `chain` one into RuleEngine.program(...).chains, `kind` a TRACE_ constant.
@@ -233,10 +236,12 @@ function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, opt
     try {
       if (lack !== null) throw new RuleError(lack, rule.position, 1);
       const place = { table: table.name, chain: chain.chain.name, number: index + 1, rule };
-      const matches = rule.matches.map((m) => doubted('-m', m, m.extension.load!(m.spec, context), place, table));
+      const matches = rule.matches.map((m) =>
+        doubted('-m', m, m.extension.load!(m.spec, context), place, table, context),
+      );
       const t = rule.target;
       const target =
-        t?.kind === 'extension' ? doubted('-j', t, t.extension.load!(t.spec, context), place, table) : null;
+        t?.kind === 'extension' ? doubted('-j', t, t.extension.load!(t.spec, context), place, table, context) : null;
       chain.rules.push({ rule, number: index + 1, matches, target });
     } catch (error) {
       if (options.lenient !== true || !(error instanceof RuleError)) throw error;
@@ -252,9 +257,10 @@ function doubted<R>(
   ask: (p: Packet, c: RuleContext) => R,
   place: Pick<Doubt, 'table' | 'chain' | 'number' | 'rule'>,
   table: LoadedTable,
+  context: LoadContext,
 ): (p: Packet, c: RuleContext) => R {
   const { name, unsupported } = extension;
-  if (unsupported === undefined || extension.isDoubtful?.(spec) === false) return ask;
+  if (unsupported === undefined || extension.isDoubtful?.(spec, context) === false) return ask;
   const doubt: Doubt = { ...place, extension: `${option} ${name}`, why: unsupported, packets: 0 };
   table.doubts.push(doubt);
   return (p, c) => {
@@ -299,6 +305,7 @@ function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: Loade
       if (!host.shared.has(key)) host.shared.set(key, make());
       return host.shared.get(key) as T;
     },
+    facts: host.facts ?? NO_FACTS,
     template: (t) => templateNumber(t, host.templates),
     fail(message, status = 1): never {
       throw new RuleError(message, rule.position, status);
