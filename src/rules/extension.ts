@@ -76,7 +76,8 @@ export interface Extension<S = any> {
   save(spec: S, family: Family): string;
   /**
    * The options as `iptables -L` prints them at a rule's end, with the blanks that iptables 1.8.9 prints around them:
-   * ' tcp dpt:22'. `numeric`: -n was given. Absent: the listing shows nothing of it.
+   * ' tcp dpt:22'. The texts of a rule's matches, then its target's, stand behind each other with nothing between them.
+   * `numeric`: -n was given. Absent: the listing shows nothing of it.
    */
   list?(spec: S, family: Family, numeric: boolean): string;
   /**

@@ -7,6 +7,7 @@ import type { RuleContext } from './context.js';
 import type { MatchExtension, OptionContext } from './extension.js';
 import { findHeader, HEADER_ABSENT } from './ipv6-headers.js';
 import { headerMissing } from './kernel-checks.js';
+import { bang } from './listed.js';
 import { not, uintOption } from './values.js';
 
 /** Options of -m hbh and -m dst. */
@@ -50,6 +51,11 @@ export function ipv6OptionsMatch(name: string, header: number): MatchExtension<I
       if (spec.length >= 0) parts.push(`${not(spec.lengthInvert)}--${name}-len ${spec.length}`);
       if (spec.options.length > 0) parts.push(`--${name}-opts ${spec.options.map(optionText).join(',')}`);
       return parts.join(' ');
+    },
+    list(spec) {
+      let text = ` ${name}`;
+      if (spec.length >= 0) text += ` length:${bang(spec.lengthInvert)}${spec.length}`;
+      return spec.options.length === 0 ? text : `${text} opts ${spec.options.map(optionText).join(',')}`;
     },
     load(spec) {
       const { length, lengthInvert } = spec;

@@ -23,6 +23,7 @@ import {
   type RuleContext,
 } from '../context.js';
 import type { KernelRefusal, MatchExtension, RuleAround } from '../extension.js';
+import { bang } from '../listed.js';
 import { not } from '../values.js';
 import { bitNames, EINVAL, nameBits } from './option-values.js';
 
@@ -131,6 +132,13 @@ export const addrtype: MatchExtension<AddrtypeSpec> = {
     if (destination !== null) parts.push(`${not(destination.invert)}--dst-type ${bitNames(destination.mask, NAMES)}`);
     if (limit !== null) parts.push(`--limit-iface-${limit}`);
     return parts.join(' ');
+  },
+  list(spec) {
+    const { source, destination, limit } = spec;
+    let text = ' ADDRTYPE match';
+    if (source !== null) text += ` src-type ${bang(source.invert)}${bitNames(source.mask, NAMES)}`;
+    if (destination !== null) text += ` dst-type ${bang(destination.invert)}${bitNames(destination.mask, NAMES)}`;
+    return limit === null ? text : `${text} limit-${limit}`;
   },
   refusedBy: refused,
   load(spec, { family }) {

@@ -6,6 +6,7 @@ import { AF_INET, IPPROTO_AH } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { extensionLen, findHeader, HEADER_ABSENT } from '../ipv6-headers.js';
 import { headerMissing } from '../kernel-checks.js';
+import { bang, listedRange } from '../listed.js';
 import { isWhole, type Range, rangeText, readRange, SIGN } from '../range-option.js';
 import { not, uintOption } from '../values.js';
 import { headerOff, needsProtocol } from './ports.js';
@@ -58,6 +59,14 @@ export const ah: MatchExtension<AhSpec> = {
     if (spec.length !== 0 || spec.lengthInvert) parts.push(`${not(spec.lengthInvert)}--ahlen ${spec.length}`);
     if (spec.reserved) parts.push('--ahres');
     return parts.join(' ');
+  },
+  list(spec, family) {
+    const text = ` ah ${listedRange('spi', spec.spi, spec.spiInvert)}`;
+    if (family === AF_INET) return text;
+    const tested = spec.length !== 0 || spec.lengthInvert;
+    return (
+      text + (tested ? `length:${bang(spec.lengthInvert)}${spec.length}` : '') + (spec.reserved ? ' reserved' : '')
+    );
   },
   refusedBy: (_spec, around) => (around.family === AF_INET ? needsProtocol('ah', IPPROTO_AH, around) : null),
   load(spec) {

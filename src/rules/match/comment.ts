@@ -23,5 +23,6 @@ export const comment: MatchExtension<CommentSpec> = {
     spec.text = value.length > MAX_LEN ? value.slice(0, MAX_LEN) : value;
   },
   save: (spec) => `--comment ${quote(spec.text)}`,
+  list: (spec) => ` /* ${spec.text} */`,
   load: () => () => true,
 };

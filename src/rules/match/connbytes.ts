@@ -52,6 +52,8 @@ export const connbytes: MatchExtension<ConnbytesSpec> = {
     }
   },
   save: (spec) => `${rangeText(spec)} --connbytes-mode ${spec.mode} --connbytes-dir ${spec.direction}`,
+  list: (spec) =>
+    ` ${rangeText(spec).replace('--', '')} connbytes mode ${spec.mode} connbytes direction ${spec.direction}`,
   load(spec, { tracker }) {
     tracker.enableAccounting();
     const from = Number(BigInt(spec.from));

@@ -321,6 +321,8 @@ export const connlimit: MatchExtension<ConnlimitSpec> = {
   },
   save: (spec) =>
     `--connlimit-${spec.upto ? 'upto' : 'above'} ${spec.limit} --connlimit-mask ${spec.mask} --connlimit-${spec.side}`,
+  list: (spec) =>
+    ` #conn ${spec.side === 'saddr' ? 'src' : 'dst'}/${spec.mask} ${spec.upto ? '<=' : '>'} ${spec.limit}`,
   load(spec) {
     const { limit, upto } = spec;
     const counts = new ConnectionCounts(spec.mask);

@@ -4,6 +4,7 @@
 import { R_MARK, RECORD_SHIFT } from '../../conntrack/layout.js';
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
+import { bang } from '../listed.js';
 import { markOption, markText, not } from '../values.js';
 import type { MarkSpec } from './mark.js';
 
@@ -18,6 +19,7 @@ export const connmark: MatchExtension<MarkSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--mark ${markText(spec.mark, spec.mask)}`,
+  list: (spec) => ` connmark match ${bang(spec.invert)} ${markText(spec.mark, spec.mask)}`,
   load(spec) {
     const { mark, mask, invert } = spec;
     return (p, c) => {

@@ -29,6 +29,7 @@ import { AF_INET, AF_INET6, type Packet } from '../../wire/packet.js';
 import { prefixLength } from '../address.js';
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, MatchFunction, OptionContext } from '../extension.js';
+import { listedHost } from '../listed.js';
 import type { Family } from '../model.js';
 import { protocolNumber, servicePort } from '../names.js';
 import { not, readUint } from '../values.js';
@@ -124,6 +125,22 @@ function hostText(host: MaskedHost, family: Family): string {
 
 function rangeText(range: RangeTest): string {
   return range.from === range.to ? `${range.from}` : `${range.from}:${range.to}`;
+}
+
+/** The tests in the order of printing, each as `! NAME VALUE`; `dashes` stands before the name. */
+function parts(spec: ConntrackSpec, host: (value: MaskedHost) => string, dashes: string): string[] {
+  const texts: string[] = [];
+  const add = (name: string, test: Inverted | null, text: () => string) => {
+    if (test !== null) texts.push(`${not(test.invert)}${dashes}${name} ${text()}`);
+  };
+  add('ctstate', spec.ctstate, () => stateText(spec.ctstate!.value));
+  add('ctproto', spec.ctproto, () => String(spec.ctproto!.value));
+  for (const name of HOSTS) add(name, spec[name], () => host(spec[name]!));
+  for (const name of PORTS) add(name, spec[name], () => rangeText(spec[name]!));
+  add('ctstatus', spec.ctstatus, () => statusText(spec.ctstatus!.value));
+  add('ctexpire', spec.ctexpire, () => rangeText(spec.ctexpire!));
+  if (spec.ctdir !== null) texts.push(`${dashes}ctdir ${spec.ctdir === 1 ? 'REPLY' : 'ORIGINAL'}`);
+  return texts;
 }
 
 /** Where each of HOSTS lies: word of the record, first of the three words in ConnTable.high. */
@@ -296,19 +313,10 @@ export const conntrack: MatchExtension<ConntrackSpec> = {
   check(_spec, seen, c) {
     if (seen.size === 0) c.fail('conntrack: At least one option is required');
   },
-  save(spec, family) {
-    const parts: string[] = [];
-    const add = (name: string, test: Inverted | null, text: () => string) => {
-      if (test !== null) parts.push(`${not(test.invert)}--${name} ${text()}`);
-    };
-    add('ctstate', spec.ctstate, () => stateText(spec.ctstate!.value));
-    add('ctproto', spec.ctproto, () => String(spec.ctproto!.value));
-    for (const name of HOSTS) add(name, spec[name], () => hostText(spec[name]!, family));
-    for (const name of PORTS) add(name, spec[name], () => rangeText(spec[name]!));
-    add('ctstatus', spec.ctstatus, () => statusText(spec.ctstatus!.value));
-    add('ctexpire', spec.ctexpire, () => rangeText(spec.ctexpire!));
-    if (spec.ctdir !== null) parts.push(`--ctdir ${spec.ctdir === 1 ? 'REPLY' : 'ORIGINAL'}`);
-    return parts.join(' ');
-  },
+  save: (spec, family) => parts(spec, (host) => hostText(host, family), '--').join(' '),
+  list: (spec, family, numeric) =>
+    parts(spec, (host) => listedHost(host.address, host.mask, family, numeric), '')
+      .map((part) => ` ${part}`)
+      .join(''),
   load: (spec, c) => loadConntrack(spec, c.family),
 };

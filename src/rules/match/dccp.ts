@@ -3,6 +3,7 @@ import { IPPROTO_DCCP, type Packet } from '../../wire/packet.js';
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { headerMissing } from '../kernel-checks.js';
+import { bang, listedPorts } from '../listed.js';
 import { servicePort } from '../names.js';
 import { not, uintOption } from '../values.js';
 import { ALL_PORTS, givenPortText, inRange } from './given-ports.js';
@@ -76,6 +77,14 @@ export const dccp: MatchExtension<DccpSpec> = {
     if (spec.option !== 0) parts.push(`${not(spec.optionInvert)}--dccp-option ${spec.option}`);
     return parts.join(' ');
   },
+  list(spec, _family, numeric) {
+    let text = ' dccp';
+    if (spec.source !== null) text += listedPorts('spt', spec.source, IPPROTO_DCCP, numeric);
+    if (spec.destination !== null) text += listedPorts('dpt', spec.destination, IPPROTO_DCCP, numeric);
+    if (spec.types >= 0)
+      text += ` ${not(spec.typesInvert)}${numeric ? typeNumbers(spec.types) : typesText(spec.types)}`;
+    return spec.option === 0 ? text : `${text} option=${bang(spec.optionInvert)}${spec.option}`;
+  },
   refusedBy: (_spec, around) => needsProtocol('dccp', IPPROTO_DCCP, around),
   load(spec) {
     const source = spec.source ?? ALL_PORTS;
@@ -138,4 +147,10 @@ function readTypes(text: string, c: OptionContext): number {
 
 function typesText(bits: number): string {
   return TYPES.filter((_, type) => ((bits >> type) & 1) !== 0).join(',');
+}
+
+/** With all reserved types where INVALID is wanted. */
+function typeNumbers(bits: number): string {
+  const all = ((bits >> INVALID) & 1) === 0 ? bits : bits | (0xffff << INVALID);
+  return EXTRA_LEN.flatMap((_, type) => (((all >> type) & 1) === 0 ? [] : [type])).join(',');
 }

@@ -3,7 +3,7 @@ import { HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_PREROUTIN
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { wantsHooks } from '../kernel-checks.js';
-import { hex, not, type Scan, scanUint } from '../values.js';
+import { markText, not, type Scan, scanUint } from '../values.js';
 
 interface Group {
   /** Int32. */
@@ -45,9 +45,15 @@ export const devgroup: MatchExtension<DevgroupSpec> = {
   },
   save(spec) {
     const parts: string[] = [];
-    if (spec.source !== null) parts.push(groupText('--src-group', spec.source));
-    if (spec.destination !== null) parts.push(groupText('--dst-group', spec.destination));
+    if (spec.source !== null) parts.push(groupText('--src-group', spec.source, false));
+    if (spec.destination !== null) parts.push(groupText('--dst-group', spec.destination, false));
     return parts.join(' ');
+  },
+  list(spec, _family, numeric) {
+    let text = '';
+    if (spec.source !== null) text += ` ${groupText('src-group', spec.source, numeric)}`;
+    if (spec.destination !== null) text += ` ${groupText('dst-group', spec.destination, numeric)}`;
+    return text;
   },
   refusedBy(spec, around) {
     if (spec.source !== null) {
@@ -93,7 +99,8 @@ function readGroup(option: string, text: string, invert: boolean, c: OptionConte
   c.fail(`devgroup: could not map name ${text} to an integer value for option "--${option}".`, text);
 }
 
-function groupText(option: string, g: Group): string {
-  const value = g.mask !== -1 ? `${hex(g.group)}/${hex(g.mask)}` : g.group === 0 ? DEFAULT_GROUP : hex(g.group);
+function groupText(option: string, g: Group, numeric: boolean): string {
+  const named = g.group === 0 && g.mask === -1 && !numeric;
+  const value = named ? DEFAULT_GROUP : markText(g.group, g.mask);
   return `${not(g.invert)}${option} ${value}`;
 }

@@ -1,6 +1,7 @@
 /** -m dscp: the six high bits of the TOS or traffic class field (xt_dscp.c, dscp_mt). */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
+import { bang } from '../listed.js';
 import { hexByte, not, uintOption } from '../values.js';
 import { trafficClass } from './traffic-class.js';
 
@@ -62,6 +63,7 @@ export const dscp: MatchExtension<DscpSpec> = {
     if (seen.size === 0) c.fail('DSCP match: Parameter --dscp is required');
   },
   save: (spec) => `${not(spec.invert)}--dscp ${hexByte(spec.value)}`,
+  list: (spec) => ` DSCP match ${bang(spec.invert)}${hexByte(spec.value)}`,
   load(spec) {
     const { value, invert } = spec;
     return (p) => (trafficClass(p) >> 2 === value) !== invert;

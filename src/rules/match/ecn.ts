@@ -2,6 +2,7 @@
 import { AF_INET, IPPROTO_TCP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { transportOff } from '../kernel-checks.js';
+import { bang } from '../listed.js';
 import { not, uintOption } from '../values.js';
 import { needsProtocol } from './ports.js';
 
@@ -50,6 +51,12 @@ export const ecn: MatchExtension<EcnSpec> = {
     if ((spec.tcp & CWR) !== 0) parts.push(not((spec.tcpInvert & CWR) !== 0) + '--ecn-tcp-cwr');
     if (spec.ip >= 0) parts.push(`${not(spec.ipInvert)}--ecn-ip-ect ${spec.ip}`);
     return parts.join(' ');
+  },
+  list(spec) {
+    let text = ' ECN match';
+    if ((spec.tcp & ECE) !== 0) text += ` ${bang((spec.tcpInvert & ECE) !== 0)}ECE`;
+    if ((spec.tcp & CWR) !== 0) text += ` ${bang((spec.tcpInvert & CWR) !== 0)}CWR`;
+    return spec.ip < 0 ? text : `${text} ${bang(spec.ipInvert)}ECT=${spec.ip}`;
   },
   refusedBy: (spec, around) => (spec.tcp === 0 ? null : needsProtocol('ecn', IPPROTO_TCP, around)),
   load(spec) {

@@ -1,6 +1,7 @@
 /** -m esp: the security parameter index of an ESP header (RFC 4303). */
 import { IPPROTO_ESP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
+import { listedRange } from '../listed.js';
 import { isWhole, type Range, rangeText, readRange, SIGN } from '../range-option.js';
 import { not } from '../values.js';
 import { headerOff, needsProtocol } from './ports.js';
@@ -25,6 +26,10 @@ export const esp: MatchExtension<EspSpec> = {
     spec.invert = invert;
   },
   save: (spec) => (isWhole(spec.spi) ? '' : `${not(spec.invert)}--espspi ${rangeText(spec.spi)}`),
+  list(spec) {
+    const spi = listedRange('spi', spec.spi, spec.invert);
+    return spi === '' ? ' esp' : ` esp ${spi}`;
+  },
   refusedBy: (_spec, around) => needsProtocol('esp', IPPROTO_ESP, around),
   load(spec) {
     const low = spec.spi.low ^ SIGN;

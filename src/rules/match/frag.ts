@@ -3,6 +3,7 @@ import { IPPROTO_FRAGMENT } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { findHeader, HEADER_ABSENT } from '../ipv6-headers.js';
 import { headerMissing } from '../kernel-checks.js';
+import { bang, listedRange } from '../listed.js';
 import { isWhole, type Range, rangeText, readRange, SIGN } from '../range-option.js';
 import { not, uintOption } from '../values.js';
 
@@ -78,6 +79,14 @@ export const frag: MatchExtension<FragSpec> = {
     if (spec.more) parts.push('--fragmore');
     if (spec.last) parts.push('--fraglast');
     return parts.join(' ');
+  },
+  list(spec) {
+    let text = ` frag ${listedRange('id', spec.id, spec.idInvert)}`;
+    if (spec.length >= 0) text += ` length:${bang(spec.lengthInvert)}${spec.length}`;
+    if (spec.reserved) text += ' reserved';
+    if (spec.first) text += ' first';
+    if (spec.more) text += ' more';
+    return spec.last ? `${text} last` : text;
   },
   load(spec) {
     const low = spec.id.low ^ SIGN;

@@ -138,13 +138,9 @@ function finish(spec: HashlimitSpec, seen: ReadonlySet<string>, c: OptionContext
   } else if (spec.burst > BURST_MAX) {
     failBurst('', c);
   }
-  if (!spec.rateMatch) {
-    spec.interval = 0;
-  } else if (!spec.bytes) {
-    spec.avg = Math.floor(spec.avg / spec.unit);
-    if (spec.interval === 0) spec.interval = spec.unit;
-  } else if (spec.interval === 0) {
-    spec.interval = 1;
+  if (spec.rateMatch) {
+    if (!spec.bytes) spec.avg = Math.floor(spec.avg / spec.unit);
+    if (spec.interval === 0) spec.interval = spec.bytes ? 1 : spec.unit;
   }
   // the kernel cuts these and tells nobody
   spec.size = Math.min(spec.size, TABLE_MAX);
@@ -172,31 +168,51 @@ function byteBurstText(bytes: number): string {
   return `${bytes}b`;
 }
 
-function save(spec: HashlimitSpec, family: Family): string {
-  let text = `--hashlimit-${spec.above ? 'above' : 'upto'} `;
+/**
+ * What is printed of a spec: each option's name and value, '' where it has none.
+ * @param avg The cost of a packet that is shown as a rate.
+ */
+function printed(spec: HashlimitSpec, avg: number, family: Family): [option: string, value: string | number][] {
+  const options: [string, string | number][] = [];
   let unit = BYTE_EXPIRE;
   if (spec.bytes) {
-    text += byteRateText(spec.avg);
+    options.push([spec.above ? 'above' : 'upto', byteRateText(spec.avg)]);
     if (spec.burst !== 0) {
-      text += ` --hashlimit-burst ${byteBurstText(costToBytes(spec.avg) * spec.burst)}`;
+      options.push(['burst', byteBurstText(costToBytes(spec.avg) * spec.burst)]);
       unit = BYTE_EXPIRE_BURST;
     }
   } else {
-    const rate = rateText(spec.avg, SCALE);
+    const rate = rateText(avg, SCALE);
     unit = rate.unit;
-    text += `${rate.text} --hashlimit-burst ${spec.burst}`;
+    options.push([spec.above ? 'above' : 'upto', rate.text], ['burst', spec.burst]);
   }
   const modes = MODES.filter((mode) => (spec.key & mode[1]) !== 0).map((mode) => mode[0]);
-  if (modes.length > 0) text += ` --hashlimit-mode ${modes.join(',')}`;
-  text += ` --hashlimit-name ${spec.name}`;
-  if (spec.size !== 0) text += ` --hashlimit-htable-size ${spec.size}`;
-  if (spec.max !== 0) text += ` --hashlimit-htable-max ${spec.max}`;
-  if (spec.gcInterval !== DEFAULT_GC_MS) text += ` --hashlimit-htable-gcinterval ${spec.gcInterval}`;
-  if (spec.expire !== unit * 1000) text += ` --hashlimit-htable-expire ${spec.expire}`;
-  if (spec.srcmask !== defaultMask(family)) text += ` --hashlimit-srcmask ${spec.srcmask}`;
-  if (spec.dstmask !== defaultMask(family)) text += ` --hashlimit-dstmask ${spec.dstmask}`;
-  if (spec.rateMatch) text += ' --hashlimit-rate-match';
-  if (spec.rateMatch && spec.interval !== 1) text += ` --hashlimit-rate-interval ${spec.interval}`;
+  if (modes.length > 0) options.push(['mode', modes.join(',')]);
+  options.push(['name', spec.name]);
+  if (spec.size !== 0) options.push(['htable-size', spec.size]);
+  if (spec.max !== 0) options.push(['htable-max', spec.max]);
+  if (spec.gcInterval !== DEFAULT_GC_MS) options.push(['htable-gcinterval', spec.gcInterval]);
+  if (spec.expire !== unit * 1000) options.push(['htable-expire', spec.expire]);
+  if (spec.srcmask !== defaultMask(family)) options.push(['srcmask', spec.srcmask]);
+  if (spec.dstmask !== defaultMask(family)) options.push(['dstmask', spec.dstmask]);
+  if (spec.rateMatch) options.push(['rate-match', '']);
+  if (spec.rateMatch && spec.interval !== 1) options.push(['rate-interval', spec.interval]);
+  return options;
+}
+
+function save(spec: HashlimitSpec, family: Family): string {
+  const texts = printed(spec, spec.avg, family).map(([option, value]) => `--hashlimit-${option} ${value}`.trimEnd());
+  return texts.join(' ');
+}
+
+/** The name is not shown. 1.8.9 takes the interval, even one without effect, for a part of the rate. */
+function list(spec: HashlimitSpec, family: Family): string {
+  let text = ' limit:';
+  for (const [option, value] of printed(spec, spec.avg * (spec.interval || 1), family)) {
+    if (option === 'name') continue;
+    const shown = option === 'mode' ? String(value).replaceAll(',', '-') : value;
+    text += ` ${option === 'upto' ? 'up to' : option}${value === '' ? '' : ` ${shown}`}`;
+  }
   return text;
 }
 
@@ -301,6 +317,7 @@ export const hashlimit: MatchExtension<HashlimitSpec> = {
   },
   check: finish,
   save,
+  list,
   refusedBy: refused,
   load(spec, c) {
     const table = c.shared(`hashlimit:${c.family}:${spec.name}`, () => new HashlimitTable(spec));

@@ -24,6 +24,7 @@ export const helper: MatchExtension<HelperSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--helper ${quote(spec.name)}`,
+  list: (spec) => ` helper match ${not(spec.invert)}"${spec.name}"`,
   load(spec) {
     const { name, invert } = spec;
     return (p, c) => {

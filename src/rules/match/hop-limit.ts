@@ -45,6 +45,11 @@ export function hopLimitMatch({ name, family, byteOff, missing, alias }: Names):
       if (spec.compare === null) c.fail(missing);
     },
     save: (spec) => `${not(spec.invert)}--${name}-${spec.compare} ${spec.value}`,
+    list({ compare, value, invert }) {
+      const sign = compare === 'lt' ? '<' : compare === 'gt' ? '>' : invert ? '!=' : '==';
+      const field = name.toUpperCase();
+      return ` ${field} match ${field} ${sign} ${value}`;
+    },
     load: (spec) => loadHopLimit(spec, byteOff),
   };
 }

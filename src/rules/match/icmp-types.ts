@@ -2,6 +2,7 @@
  * What the icmp and icmp6 matches share: reading and printing `type[/code]`, and the test (xt_tcpudp.c, type_code_in_range).
  */
 import type { MatchFunction, OptionContext } from '../extension.js';
+import { bang } from '../listed.js';
 import { not, type Scan, scanUint } from '../values.js';
 import { headerOff } from './ports.js';
 
@@ -47,6 +48,16 @@ export function readIcmpType(value: string, label: string, names: readonly IcmpN
 export function icmpText(option: string, spec: IcmpSpec): string {
   const code = spec.codeFrom === 0 && spec.codeTo === 255 ? '' : `/${spec.codeFrom}`;
   return `${not(spec.invert)}--${option} ${spec.type}${code}`;
+}
+
+/** ` icmptype 3 code 1`, or ` icmp ` and the first of `names` that means just these types and codes. */
+export function listedIcmp(word: string, spec: IcmpSpec, names: readonly IcmpName[]): string {
+  const { type, codeFrom, codeTo, invert } = spec;
+  const name = names.find((entry) => entry[1] === type && entry[2] === codeFrom && entry[3] === codeTo);
+  if (name !== undefined) return ` ${word} ${bang(invert)}${name[0]}`;
+  const text = ` ${word}${invert ? ' !' : ''}type ${type}`;
+  if (codeFrom === codeTo) return `${text} code ${codeFrom}`;
+  return codeFrom === 0 && codeTo === 255 ? text : `${text} codes ${codeFrom}-${codeTo}`;
 }
 
 /** The test; `anyType` is a type that stands for all (ICMP: 255), -1 = none. */

@@ -4,7 +4,7 @@
 import { AF_INET, IPPROTO_ICMP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { not } from '../values.js';
-import { type IcmpName, type IcmpSpec, icmpText, loadIcmp, readIcmpType } from './icmp-types.js';
+import { type IcmpName, type IcmpSpec, icmpText, listedIcmp, loadIcmp, readIcmpType } from './icmp-types.js';
 import { needsProtocol } from './ports.js';
 
 /** Type 255 stands for every type. */
@@ -63,11 +63,13 @@ export const icmp: MatchExtension<IcmpSpec> = {
   option(spec, _option, value, inverted, c) {
     const read = readIcmpType(value, 'ICMP', NAMES, c);
     spec.type = read.type;
-    spec.codeFrom = read.type === ANY ? 0 : read.codeFrom;
-    spec.codeTo = read.type === ANY ? 255 : read.codeTo;
+    // the code of type 255 is listed and means nothing
+    spec.codeFrom = read.codeFrom;
+    spec.codeTo = read.codeTo;
     spec.invert = inverted;
   },
   save: (spec) => (spec.type === ANY ? `${not(spec.invert)}--icmp-type any` : icmpText('icmp-type', spec)),
+  list: (spec, _family, numeric) => listedIcmp('icmp', spec, numeric ? [] : NAMES),
   refusedBy: (_spec, around) => needsProtocol('icmp', IPPROTO_ICMP, around),
   load: (spec) => loadIcmp(spec, ANY),
 };

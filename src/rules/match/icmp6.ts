@@ -3,7 +3,7 @@
  */
 import { AF_INET6, IPPROTO_ICMPV6 } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
-import { type IcmpName, type IcmpSpec, icmpText, loadIcmp, readIcmpType } from './icmp-types.js';
+import { type IcmpName, type IcmpSpec, icmpText, listedIcmp, loadIcmp, readIcmpType } from './icmp-types.js';
 import { needsProtocol } from './ports.js';
 
 const NAMES: readonly IcmpName[] = [
@@ -49,6 +49,7 @@ export const icmp6: MatchExtension<IcmpSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => icmpText('icmpv6-type', spec),
+  list: (spec, _family, numeric) => listedIcmp('ipv6-icmp', spec, numeric ? [] : NAMES),
   refusedBy: (_spec, around) => needsProtocol('icmp6', IPPROTO_ICMPV6, around),
   load: (spec) => loadIcmp(spec, -1),
 };

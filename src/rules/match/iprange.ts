@@ -32,6 +32,12 @@ function rangeText(name: string, range: AddressRange | null, family: Family): st
   return `${not(range.invert)}--${name} ${formatAddress(family, range.from)}-${formatAddress(family, range.to)}`;
 }
 
+function listedRange(end: string, range: AddressRange | null, family: Family): string {
+  if (range === null) return '';
+  const { from, to, invert } = range;
+  return ` ${end} IP range ${not(invert)}${formatAddress(family, from)}-${formatAddress(family, to)}`;
+}
+
 /** Whether the address at `at` lies in the range; compares words without sign, the first that differs decides. */
 function inRange(words: Int32Array, at: number, range: AddressRange, count: number): boolean {
   for (let i = 0; i < count; i++) {
@@ -74,6 +80,8 @@ export const iprange: MatchExtension<IprangeSpec> = {
     [rangeText('src-range', spec.source, family), rangeText('dst-range', spec.destination, family)]
       .filter((text) => text !== '')
       .join(' '),
+  list: (spec, family) =>
+    listedRange('source', spec.source, family) + listedRange('destination', spec.destination, family),
   load(spec, c) {
     const { source, destination } = spec;
     const count = c.family === AF_INET ? 1 : ADDRESS_WORDS;

@@ -11,6 +11,7 @@ import {
 } from '../../wire/packet.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { extensionLen } from '../ipv6-headers.js';
+import { bang } from '../listed.js';
 import { protocolNumber } from '../names.js';
 import { not, readUint } from '../values.js';
 
@@ -61,9 +62,11 @@ export const ipv6header: MatchExtension<Ipv6headerSpec> = {
     spec.headers = readHeaders(value, c);
     spec.invert = invert;
   },
-  save(spec) {
-    const names = HEADERS.filter((h) => (spec.headers & h.bit) !== 0).map((h) => h.name);
-    return `${not(spec.invert)}--header ${names.join(',')}${spec.soft ? ' --soft' : ''}`;
+  save: (spec) => `${not(spec.invert)}--header ${headerNames(spec.headers)}${spec.soft ? ' --soft' : ''}`,
+  list(spec, _family, numeric) {
+    const bits = `0x${spec.headers.toString(16).toUpperCase().padStart(2, '0')}`;
+    const text = numeric ? bits : headerNames(spec.headers);
+    return ` ipv6header flags:${bang(spec.invert)}${text}${spec.soft ? ' soft' : ''}`;
   },
   load(spec) {
     const { headers, invert, soft } = spec;
@@ -76,6 +79,12 @@ export const ipv6header: MatchExtension<Ipv6headerSpec> = {
     };
   },
 };
+
+function headerNames(bits: number): string {
+  return HEADERS.filter((h) => (bits & h.bit) !== 0)
+    .map((h) => h.name)
+    .join(',');
+}
 
 /** Bits of the headers that a packet has; -1 = a header is not there. A last header that is only too short still counts. */
 function headersOf(p: Packet): number {

@@ -3,6 +3,7 @@
  */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
+import { bang } from '../listed.js';
 import { not, readUint } from '../values.js';
 
 /** `-m length`, bytes; `from` above `to` is taken and matches nothing. */
@@ -25,15 +26,17 @@ export const length: MatchExtension<LengthSpec> = {
     if (parts.length > 2) c.fail('length: Too many components for option "--length" (max: 2)', value);
     spec.invert = inverted;
   },
-  save(spec) {
-    const range = spec.from === spec.to ? String(spec.from) : `${spec.from}:${spec.to}`;
-    return `${not(spec.invert)}--length ${range}`;
-  },
+  save: (spec) => `${not(spec.invert)}--length ${rangeText(spec)}`,
+  list: (spec) => ` length ${bang(spec.invert)}${rangeText(spec)}`,
   load(spec) {
     const { from, to, invert } = spec;
     return (p) => (p.l3Len >= from && p.l3Len <= to) !== invert;
   },
 };
+
+function rangeText({ from, to }: LengthSpec): string {
+  return from === to ? `${from}` : `${from}:${to}`;
+}
 
 function readLength(text: string, ifEmpty: number, c: OptionContext): number {
   if (text === '' && ifEmpty >= 0) return ifEmpty;

@@ -71,6 +71,7 @@ export const limit: MatchExtension<LimitSpec> = {
     const burst = spec.burst === DEFAULT_BURST ? '' : ` --limit-burst ${spec.burst}`;
     return `--limit ${rateText(spec.period, SCALE).text}${burst}`;
   },
+  list: (spec) => ` limit: avg ${rateText(spec.period, SCALE).text} burst ${spec.burst}`,
   refusedBy(spec) {
     if (spec.burst !== 0 && capacity(spec) >= credits(spec.period)) return null;
     return { errno: ERANGE, why: `limit: burst ${spec.burst} of a rate this slow does not fit 32 bits` };

@@ -28,6 +28,7 @@ export const mac: MatchExtension<MacSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--mac-source ${formatMac(spec.source)}`,
+  list: (spec) => ` MAC ${not(spec.invert)}${formatMac(spec.source)}`,
   refusedBy: (_spec, around) =>
     (around.hooks & ~HOOKS) === 0 ? null : { errno: EINVAL, why: 'mac: only in PREROUTING, INPUT and FORWARD' },
   load(spec) {

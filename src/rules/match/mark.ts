@@ -23,6 +23,7 @@ export const mark: MatchExtension<MarkSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--mark ${markText(spec.mark, spec.mask)}`,
+  list: (spec) => ` mark match ${not(spec.invert)}${markText(spec.mark, spec.mask)}`,
   load(spec) {
     const { mark: wanted, mask, invert } = spec;
     return (p) => ((p.mark & mask) === wanted) !== invert;

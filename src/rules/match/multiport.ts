@@ -12,6 +12,7 @@ import {
   IPPROTO_UDPLITE,
 } from '../../wire/packet.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
+import { listedPort } from '../listed.js';
 import { not, readPort } from '../values.js';
 import { headerOff } from './ports.js';
 
@@ -21,6 +22,8 @@ export interface MultiportSpec {
   /** Pairs from, to (both in); a single port is a pair of equals. */
   ranges: number[];
   invert: boolean;
+  /** The rule's protocol, whose services the ports are called after in listings. */
+  protocol: number;
 }
 
 const MAX_PORTS = 15;
@@ -48,23 +51,21 @@ export const multiport: MatchExtension<MultiportSpec> = {
     },
     { name: 'ports', args: 1, invert: true, excludes: ['source-ports', 'destination-ports'] },
   ],
-  init: () => ({ which: null, ranges: [], invert: false }),
+  init: () => ({ which: null, ranges: [], invert: false, protocol: 0 }),
   option(spec, option, value, inverted, c) {
     const protocol = checkProtocol(c);
     spec.which = PRINTED[option as keyof typeof PRINTED];
     spec.ranges = readRanges(value, protocol, c);
     spec.invert = inverted;
+    spec.protocol = protocol;
   },
   check(spec, _seen, c) {
     if (spec.which === null) c.fail('multiport expection an option');
   },
-  save(spec) {
-    let text = `${not(spec.invert)}--${spec.which} `;
-    for (let i = 0; i < spec.ranges.length; i += 2) {
-      const [from, to] = [spec.ranges[i], spec.ranges[i + 1]];
-      text += (i === 0 ? '' : ',') + (from === to ? from : `${from}:${to}`);
-    }
-    return text;
+  save: ({ which, invert, ranges }) => `${not(invert)}--${which} ${portList(ranges, ranges)}`,
+  list({ which, invert, ranges, protocol }, _family, numeric) {
+    const ports = ranges.map((port) => listedPort(port, protocol, numeric));
+    return ` multiport ${which} ${invert ? ' !' : ''}${portList(ranges, ports)}`;
   },
   refusedBy(_spec, { protocol }) {
     if (protocol !== null && !protocol.invert && PROTOCOLS.includes(protocol.number)) return null;
@@ -92,6 +93,15 @@ export const multiport: MatchExtension<MultiportSpec> = {
     };
   },
 };
+
+/** `22,80:443`; `texts` are the ends as they are printed. */
+function portList(ranges: readonly number[], texts: readonly (string | number)[]): string {
+  let text = '';
+  for (let i = 0; i < ranges.length; i += 2) {
+    text += (i === 0 ? '' : ',') + (ranges[i] === ranges[i + 1] ? texts[i] : `${texts[i]}:${texts[i + 1]}`);
+  }
+  return text;
+}
 
 function checkProtocol(c: OptionContext): number {
   if (c.protocol === null) {

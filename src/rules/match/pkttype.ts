@@ -28,6 +28,10 @@ export interface PkttypeSpec {
   invert: boolean;
 }
 
+function nameOf(type: number): string {
+  return NAMES.find((entry) => entry[1] === type)![0];
+}
+
 /** The `pkttype` match. */
 export const pkttype: MatchExtension<PkttypeSpec> = {
   name: 'pkttype',
@@ -40,7 +44,8 @@ export const pkttype: MatchExtension<PkttypeSpec> = {
     spec.type = found![1];
     spec.invert = inverted;
   },
-  save: (spec) => `${not(spec.invert)}--pkt-type ${NAMES.find((entry) => entry[1] === spec.type)![0]}`,
+  save: (spec) => `${not(spec.invert)}--pkt-type ${nameOf(spec.type)}`,
+  list: (spec) => ` PKTTYPE ${spec.invert ? '!=' : '='} ${nameOf(spec.type)}`,
   load(spec) {
     const { type, invert } = spec;
     return (p) => {

@@ -92,8 +92,17 @@ export const policy: MatchExtension<PolicySpec> = {
   save(spec, family) {
     const head = `--dir ${spec.direction} --pol ${spec.none ? 'none' : 'ipsec'}${spec.strict ? ' --strict' : ''}`;
     if (spec.none) return head;
-    const elements = spec.elements.map((e) => elementText(e, family));
+    const elements = spec.elements.map((e) => elementText(e, family, '--', false));
     return [head, elements.join(' --next ')].filter((text) => text !== '').join(' ');
+  },
+  list(spec, family, numeric) {
+    let text = ` policy match dir ${spec.direction} pol ${spec.none ? 'none' : 'ipsec'}${spec.strict ? ' strict' : ''}`;
+    if (spec.none) return text;
+    for (const [i, element] of spec.elements.entries()) {
+      const tests = elementText(element, family, '', numeric);
+      text += (spec.strict ? ` [${i}]` : '') + (tests === '' ? '' : ` ${tests}`);
+    }
+    return text;
   },
   refusedBy(spec, around) {
     return spec.direction === 'in'
@@ -171,20 +180,24 @@ function checkPolicy(spec: PolicySpec, seen: ReadonlySet<string>, c: OptionConte
   if (seen.has('next') && !spec.strict) c.fail('policy: option "--next" also requires "--strict".');
 }
 
-function elementText(e: Element, family: Family): string {
+/** `! NAME VALUE` of each test; `dashes` stands before the name. `numeric`: the protocol's number. */
+function elementText(e: Element, family: Family, dashes: string, numeric: boolean): string {
   const parts: string[] = [];
-  if (e.reqid !== null) parts.push(`${not(e.reqid.invert)}--reqid ${e.reqid.value}`);
-  if (e.spi !== null) parts.push(`${not(e.spi.invert)}--spi ${hex(e.spi.value)}`);
-  if (e.proto !== null) parts.push(`${not(e.proto.invert)}--proto ${e.proto.value}`);
-  if (e.mode !== null) parts.push(`${not(e.mode.invert)}--mode ${e.mode.value}`);
-  if (e.destination !== null) parts.push(endpointText('--tunnel-dst', e.destination, family));
-  if (e.source !== null) parts.push(endpointText('--tunnel-src', e.source, family));
+  const add = (name: string, wanted: Wanted<unknown> | null, text: () => string | number) => {
+    if (wanted !== null) parts.push(`${not(wanted.invert)}${dashes}${name} ${text()}`);
+  };
+  add('reqid', e.reqid, () => e.reqid!.value);
+  add('spi', e.spi, () => hex(e.spi!.value));
+  add('proto', e.proto, () => (numeric ? protocolNumber(e.proto!.value) : e.proto!.value));
+  add('mode', e.mode, () => e.mode!.value);
+  add('tunnel-dst', e.destination, () => endpointText(e.destination!.value, family));
+  add('tunnel-src', e.source, () => endpointText(e.source!.value, family));
   return parts.join(' ');
 }
 
 /** A whole mask is not printed, nor is one that is no prefix. */
-function endpointText(option: string, e: Wanted<Endpoint>, family: Family): string {
-  const bits = prefixLength(e.value.mask, family);
+function endpointText(e: Endpoint, family: Family): string {
+  const bits = prefixLength(e.mask, family);
   const mask = bits < 0 || bits === (family === 2 ? 32 : 128) ? '' : `/${bits}`;
-  return `${not(e.invert)}${option} ${formatAddress(family, e.value.address)}${mask}`;
+  return formatAddress(family, e.address) + mask;
 }

@@ -30,6 +30,8 @@ export const quota: MatchExtension<QuotaSpec> = {
     spec.invert = invert;
   },
   save: (spec) => `${not(spec.invert)}--quota ${spec.quota}`,
+  // inverted or not
+  list: (spec) => ` quota: ${spec.quota} bytes`,
   load(spec) {
     const invert = spec.invert;
     // High and low 32 bits of what is left: doubles alone would round above 2^53.

@@ -299,6 +299,13 @@ export const recent: MatchExtension<RecentSpec> = {
     (spec.rttl ? ' --rttl' : '') +
     ` --name ${spec.name} --mask ${formatAddress(family, spec.mask)}` +
     (spec.side === 'dest' ? ' --rdest' : ' --rsource'),
+  list: (spec, family) =>
+    `${spec.invert ? ' !' : ''} recent: ${spec.operation === 'rcheck' ? 'CHECK' : spec.operation?.toUpperCase()}` +
+    (spec.seconds === 0 ? '' : ` seconds: ${spec.seconds}`) +
+    (spec.reap ? ' reap' : '') +
+    (spec.hitcount === 0 ? '' : ` hit_count: ${spec.hitcount}`) +
+    (spec.rttl ? ' TTL-Match' : '') +
+    ` name: ${spec.name} side: ${spec.side} mask: ${formatAddress(family, spec.mask)}`,
   refusedBy: refused,
   load(spec, c) {
     const stamps = stampsFor(spec.hitcount);

@@ -5,6 +5,7 @@ import type { RuleContext } from '../context.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { findHeader, HEADER_ABSENT } from '../ipv6-headers.js';
 import { headerMissing } from '../kernel-checks.js';
+import { bang, listedRange } from '../listed.js';
 import { isWhole, type Range, rangeText, readRange, SIGN } from '../range-option.js';
 import { not, uintOption } from '../values.js';
 
@@ -94,6 +95,16 @@ export const rt: MatchExtension<RtSpec> = {
     if (spec.addresses.length > 0) parts.push(`--rt-0-addrs ${addressesText(spec.addresses)}`);
     if (spec.notStrict) parts.push('--rt-0-not-strict');
     return parts.join(' ');
+  },
+  list(spec) {
+    const left = listedRange('segsleft', spec.segmentsLeft, spec.segmentsLeftInvert);
+    let text = ' rt';
+    if (spec.type >= 0) text += ` type:${bang(spec.typeInvert)}${spec.type | 0}`;
+    if (left !== '') text += ` ${left}`;
+    if (spec.length >= 0) text += ` length:${bang(spec.lengthInvert)}${spec.length}`;
+    if (spec.reserved) text += ' reserved';
+    if (spec.addresses.length > 0) text += ` 0-addrs ${addressesText(spec.addresses)}`;
+    return spec.notStrict ? `${text} 0-not-strict` : text;
   },
   load(spec) {
     const low = spec.segmentsLeft.low ^ SIGN;

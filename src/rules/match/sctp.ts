@@ -4,6 +4,7 @@ import { SCTP_ABORT, SCTP_DATA, SCTP_HEADER_LEN, SCTP_SHUTDOWN_COMPLETE } from '
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { headerMissing } from '../kernel-checks.js';
+import { listedPorts } from '../listed.js';
 import { not } from '../values.js';
 import { ALL_PORTS, givenPortText, inRange } from './given-ports.js';
 import { headerOff, needsProtocol, type PortRange, readPortRange } from './ports.js';
@@ -106,8 +107,14 @@ export const sctp: MatchExtension<SctpSpec> = {
     const parts: string[] = [];
     if (spec.source !== null) parts.push(givenPortText('--sport', spec.source));
     if (spec.destination !== null) parts.push(givenPortText('--dport', spec.destination));
-    if (spec.chunks !== null) parts.push(chunksText(spec.chunks));
+    if (spec.chunks !== null) parts.push(chunksText(spec.chunks, '--chunk-types ', false));
     return parts.join(' ');
+  },
+  list(spec, _family, numeric) {
+    let text = ' sctp';
+    if (spec.source !== null) text += listedPorts('spt', spec.source, IPPROTO_SCTP, numeric);
+    if (spec.destination !== null) text += listedPorts('dpt', spec.destination, IPPROTO_SCTP, numeric);
+    return spec.chunks === null ? text : `${text} ${chunksText(spec.chunks, '', numeric)}`;
   },
   refusedBy: (_spec, around) => needsProtocol('sctp', IPPROTO_SCTP, around),
   load(spec) {
@@ -243,13 +250,14 @@ function chunkType(name: string): number {
   return -1;
 }
 
-function chunksText(chunks: ChunkMatch): string {
-  const head = `${not(chunks.invert)}--chunk-types ${MODES[chunks.mode]} `;
+function chunksText(chunks: ChunkMatch, option: string, numeric: boolean): string {
+  const head = `${not(chunks.invert)}${option}${MODES[chunks.mode]} `;
   if (chunks.types.length === 256) return head + 'ALL';
   if (chunks.types.length === 0) return head + 'NONE';
   const names = chunks.types.map((type) => {
     const flags = chunks.flags[type];
-    return CHUNKS.get(type) + (flags === undefined ? '' : ':' + flagsText(FLAGS.get(type) ?? NO_FLAGS, flags));
+    const name = numeric ? `0x${type.toString(16).toUpperCase().padStart(4, '0')}` : CHUNKS.get(type);
+    return name + (flags === undefined ? '' : ':' + flagsText(FLAGS.get(type) ?? NO_FLAGS, flags));
   });
   return head + names.join(',');
 }

@@ -82,6 +82,7 @@ export const state: MatchExtension<StateSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--state ${stateText(spec.mask)}`,
+  list: (spec) => ` ${not(spec.invert)}state ${stateText(spec.mask)}`,
   load(spec) {
     const mask = stateMask(spec.mask);
     const invert = spec.invert;

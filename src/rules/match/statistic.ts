@@ -54,6 +54,12 @@ export const statistic: MatchExtension<StatisticSpec> = {
       return `--mode random ${not(spec.invert)}--probability ${probabilityText(spec.probability)}`;
     return `--mode nth ${not(spec.invert)}--every ${spec.every} --packet ${spec.packet}`;
   },
+  list(spec) {
+    if (spec.mode === 'random')
+      return ` statistic mode random ${not(spec.invert)}probability ${probabilityText(spec.probability)}`;
+    const first = spec.packet === 0 ? '' : ` packet ${spec.packet}`;
+    return ` statistic mode nth ${not(spec.invert)}every ${spec.every}${first}`;
+  },
   load(spec) {
     const { invert, probability, every, packet } = spec;
     if (spec.mode === 'random') return (_p, c) => (c.random() & 0x7fffffff) < probability !== invert;

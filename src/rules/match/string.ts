@@ -62,10 +62,16 @@ export const string: MatchExtension<StringSpec> = {
     }
   },
   save(spec) {
-    let text = `${not(spec.invert)}${patternText(spec.pattern)} --algo ${spec.algorithm}`;
+    let text = `${not(spec.invert)}--${isHex(spec.pattern) ? 'hex-' : ''}string ${quotedPattern(spec.pattern)} --algo ${spec.algorithm}`;
     if (spec.from !== 0) text += ` --from ${spec.from}`;
     if (spec.to !== 0xffff) text += ` --to ${spec.to}`;
     return spec.ignoreCase ? text + ' --icase' : text;
+  },
+  list(spec) {
+    let text = ` STRING match ${spec.invert ? '!' : ''} ${quotedPattern(spec.pattern)} ALGO name ${spec.algorithm}`;
+    if (spec.from !== 0) text += ` FROM ${spec.from}`;
+    if (spec.to !== 0xffff) text += ` TO ${spec.to}`;
+    return spec.ignoreCase ? `${text} ICASE` : text;
   },
   refusedBy,
   load(spec) {
@@ -134,13 +140,16 @@ function foldTable(ignoreCase: boolean): Uint8Array {
   });
 }
 
-/** `--string "text"`, or `--hex-string "|...|"` where a byte is not printable or a backslash stands last. */
-function patternText(pattern: readonly number[]): string {
-  if (pattern.some((byte) => byte < BLANK || byte > 0x7e) || pattern[pattern.length - 1] === BACKSLASH) {
-    return `--hex-string "|${pattern.map((byte) => (byte | 0x100).toString(16).slice(1)).join('')}|"`;
-  }
+/** Whether a byte is not printable or a backslash stands last. */
+function isHex(pattern: readonly number[]): boolean {
+  return pattern.some((byte) => byte < BLANK || byte > 0x7e) || pattern[pattern.length - 1] === BACKSLASH;
+}
+
+/** `"text"` or `"|hexadecimal|"`. */
+function quotedPattern(pattern: readonly number[]): string {
+  if (isHex(pattern)) return `"|${pattern.map((byte) => (byte | 0x100).toString(16).slice(1)).join('')}|"`;
   const text = pattern.map((byte) => (byte === QUOTE || byte === BACKSLASH ? '\\' : '') + String.fromCharCode(byte));
-  return `--string "${text.join('')}"`;
+  return `"${text.join('')}"`;
 }
 
 /**

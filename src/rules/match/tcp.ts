@@ -4,6 +4,7 @@
 import { AF_INET, AF_INET6, IPPROTO_TCP, type Packet } from '../../wire/packet.js';
 import type { RuleContext } from '../context.js';
 import type { MatchExtension, MatchFunction, OptionContext } from '../extension.js';
+import { bang, listedPorts } from '../listed.js';
 import { not, readUint } from '../values.js';
 import { allPorts, headerOff, needsProtocol, type PortRange, portText, readPortRange } from './ports.js';
 
@@ -59,6 +60,15 @@ export const tcp: MatchExtension<TcpSpec> = {
     }
     return text.slice(1);
   },
+  list(spec, _family, numeric) {
+    let text = ` tcp${listedPorts('spt', spec.source, IPPROTO_TCP, numeric)}`;
+    text += listedPorts('dpt', spec.destination, IPPROTO_TCP, numeric);
+    if (spec.option !== null) text += ` option=${bang(spec.option.invert)}${spec.option.kind}`;
+    if (spec.flags === null) return text;
+    const { mask, wanted, invert } = spec.flags;
+    const show = numeric ? flagNumber : flagText;
+    return `${text} flags:${bang(invert)}${show(mask)}/${show(wanted)}`;
+  },
   refusedBy: (_spec, around) => needsProtocol('tcp', IPPROTO_TCP, around),
   load: (spec) => loadTcp(spec),
 };
@@ -96,6 +106,10 @@ function readFlags(text: string, c: OptionContext): number {
 function flagText(flags: number): string {
   if (flags === 0) return 'NONE';
   return FLAG_NAMES.filter((_, bit) => (flags & (1 << bit)) !== 0).join(',');
+}
+
+function flagNumber(flags: number): string {
+  return `0x${flags.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function loadTcp(spec: TcpSpec): MatchFunction {

@@ -2,6 +2,7 @@
 import { IPPROTO_TCP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { headerMissing, transportOff } from '../kernel-checks.js';
+import { bang } from '../listed.js';
 import { type Range, rangeText, readRange } from '../range-option.js';
 import { not } from '../values.js';
 import { needsProtocol } from './ports.js';
@@ -32,6 +33,7 @@ export const tcpmss: MatchExtension<TcpmssSpec> = {
     spec.invert = invert;
   },
   save: (spec) => `${not(spec.invert)}--mss ${rangeText(spec.mss)}`,
+  list: (spec) => ` tcpmss match ${bang(spec.invert)}${rangeText(spec.mss)}`,
   refusedBy: (_spec, around) => needsProtocol('tcpmss', IPPROTO_TCP, around),
   load(spec) {
     const { low, high } = spec.mss;

@@ -1,6 +1,7 @@
 /** -m tos: the TOS or traffic class field under a mask (xt_dscp.c, tos_mt). */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
+import { bang } from '../listed.js';
 import { hexByte, not, type Scan, scanUint } from '../values.js';
 import { trafficClass } from './traffic-class.js';
 
@@ -46,6 +47,15 @@ export function tosMaskOption(text: string, bareMask: number, c: OptionContext):
   return { value, mask: scan.value };
 }
 
+/** The name of a value as listings have it; '' where it has none. */
+export function tosName({ value, mask }: TosMask): string {
+  if (mask !== NAME_MASK) return '';
+  for (const [name, named] of NAMES) {
+    if (named === value) return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
+  }
+  return '';
+}
+
 /** The `tos` match. */
 export const tos: MatchExtension<TosSpec> = {
   name: 'tos',
@@ -59,6 +69,11 @@ export const tos: MatchExtension<TosSpec> = {
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--tos ${hexByte(spec.value)}/${hexByte(spec.mask)}`,
+  list(spec, _family, numeric) {
+    const name = numeric ? '' : tosName(spec);
+    const value = name === '' ? `${hexByte(spec.value)}/${hexByte(spec.mask)}` : ` ${name}`;
+    return ` tos match${bang(spec.invert)}${value}`;
+  },
   load(spec) {
     const { value, mask, invert } = spec;
     return (p) => ((trafficClass(p) & mask) === value) !== invert;

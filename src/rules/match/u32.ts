@@ -45,6 +45,7 @@ export const u32: MatchExtension<U32Spec> = {
     spec.invert = invert;
   },
   save: (spec) => `${not(spec.invert)}--u32 "${spec.tests.map(testText).join('&&')}"`,
+  list: (spec) => ` u32 ${not(spec.invert)}"${spec.tests.map(testText).join('&&')}"`,
   refusedBy(spec) {
     const wide = (o: { operator: Operator; number: number }) => o.operator.length === 2 && o.number > 31;
     if (!spec.tests.some((test) => test.location.some(wide))) return null;

@@ -3,6 +3,7 @@
  */
 import { AF_INET, AF_INET6, IPPROTO_UDP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
+import { listedPorts } from '../listed.js';
 import { allPorts, headerOff, needsProtocol, type PortRange, portText, readPortRange } from './ports.js';
 
 /** `-m udp`. A range whose start is above its end is taken and matches nothing. */
@@ -30,6 +31,8 @@ export const udp: MatchExtension<UdpSpec> = {
     else spec.destination = range;
   },
   save: (spec) => (portText('sport', spec.source) + portText('dport', spec.destination)).slice(1),
+  list: (spec, _family, numeric) =>
+    ` udp${listedPorts('spt', spec.source, IPPROTO_UDP, numeric)}${listedPorts('dpt', spec.destination, IPPROTO_UDP, numeric)}`,
   refusedBy: (_spec, around) => needsProtocol('udp', IPPROTO_UDP, around),
   load(spec) {
     const { source, destination } = spec;

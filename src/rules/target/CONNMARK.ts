@@ -6,7 +6,7 @@ import { AF_INET, AF_INET6, type Packet } from '../../wire/packet.js';
 import { type RuleContext, VERDICT_CONTINUE } from '../context.js';
 import type { OptionSpec, TargetExtension, TargetFunction } from '../extension.js';
 import { hex, uintOption } from '../values.js';
-import { MARK_OPTIONS, readMarkBits } from './MARK.js';
+import { MARK_OPTIONS, markChangeText, readMarkBits } from './MARK.js';
 
 /** `-j CONNMARK`; all numbers Int32. */
 export interface ConnmarkTargetSpec {
@@ -68,6 +68,19 @@ export const CONNMARK: TargetExtension<ConnmarkTargetSpec> = {
         : `--${spec.mode}-mark --nfmask ${hex(spec.nfMask)} --ctmask ${hex(spec.ctMask)}`;
     if (spec.shift === 0) return text;
     return `${text} --${spec.shift > 0 ? 'left' : 'right'}-shift-mark ${Math.abs(spec.shift)}`;
+  },
+  list(spec) {
+    const { nfMask, ctMask, shift } = spec;
+    let text = ' CONNMARK ';
+    if (spec.mode === 'set') text += markChangeText(spec.value, ctMask);
+    else {
+      text += spec.mode;
+      // a mask that both share is shown once, and one that is whole not at all
+      if (nfMask === ctMask) text += nfMask === -1 ? '' : ` mask ${hex(nfMask)}`;
+      else if (spec.mode === 'save') text += ` nfmask ${hex(nfMask)} ctmask ~${hex(ctMask)}`;
+      else text += ` ctmask ${hex(ctMask)} nfmask ~${hex(nfMask)}`;
+    }
+    return shift === 0 ? text : `${text} ${shift > 0 ? 'left' : 'right'}-shift-mark ${Math.abs(shift)}`;
   },
   refusedBy(spec) {
     if (Math.abs(spec.shift) < 32) return null;

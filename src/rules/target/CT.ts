@@ -106,7 +106,8 @@ export const CT: TargetExtension<CtSpec> = {
     // The default zone prints as no zone at all.
     if (spec.zone === 0 && !spec.zoneFromMark) spec.zoneDirection = 3;
   },
-  save: (spec) => saveCt(spec),
+  save: (spec) => ctTexts(spec, '--', quote).slice(1),
+  list: (spec) => ` CT${ctTexts(spec, '', (text) => text)}`,
   refusedBy,
   load(spec, c) {
     if (spec.notrack) return untrack;
@@ -178,15 +179,14 @@ function eventText(bits: number, names: readonly string[]): string {
   return names.filter((_, bit) => (bits & (1 << bit)) !== 0).join(',');
 }
 
-function saveCt(spec: CtSpec): string {
-  let text = spec.notrack ? ' --notrack' : '';
-  if (spec.helper !== '') text += ` --helper ${quote(spec.helper)}`;
-  if (spec.timeout !== '') text += ` --timeout ${quote(spec.timeout)}`;
-  if (spec.ctevents !== 0) text += ` --ctevents ${eventText(spec.ctevents, CT_EVENTS)}`;
-  if (spec.expevents !== 0) text += ` --expevents ${eventText(spec.expevents, EXP_EVENTS)}`;
-  if (spec.zone !== 0 || spec.zoneFromMark) {
-    const option = spec.zoneDirection === 3 ? 'zone' : spec.zoneDirection === 1 ? 'zone-orig' : 'zone-reply';
-    text += ` --${option} ${spec.zoneFromMark ? 'mark' : spec.zone}`;
-  }
-  return text.slice(1);
+/** ` NAME VALUE` of each option; `dashes` stands before the names, `word` prints a free text. */
+function ctTexts(spec: CtSpec, dashes: string, word: (text: string) => string): string {
+  let text = spec.notrack ? ` ${dashes}notrack` : '';
+  if (spec.helper !== '') text += ` ${dashes}helper ${word(spec.helper)}`;
+  if (spec.timeout !== '') text += ` ${dashes}timeout ${word(spec.timeout)}`;
+  if (spec.ctevents !== 0) text += ` ${dashes}ctevents ${eventText(spec.ctevents, CT_EVENTS)}`;
+  if (spec.expevents !== 0) text += ` ${dashes}expevents ${eventText(spec.expevents, EXP_EVENTS)}`;
+  if (spec.zone === 0 && !spec.zoneFromMark) return text;
+  const option = spec.zoneDirection === 3 ? 'zone' : spec.zoneDirection === 1 ? 'zone-orig' : 'zone-reply';
+  return `${text} ${dashes}${option} ${spec.zoneFromMark ? 'mark' : spec.zone}`;
 }

@@ -5,6 +5,7 @@ import { MANIP_DST } from '../../nat/range.js';
 import { AF_INET, AF_INET6, HOOK_OUTPUT, HOOK_PREROUTING } from '../../wire/packet.js';
 import type { TargetExtension } from '../extension.js';
 import {
+  listedNatFlags,
   type NatSpec,
   natFlagsText,
   natRangeOf,
@@ -33,6 +34,7 @@ export const DNAT: TargetExtension<NatSpec> = {
     else spec.persistent = true;
   },
   save: (spec, family) => `--to-destination ${natRangeText(spec, family)}${natFlagsText(spec)}`,
+  list: (spec, family) => ` to:${natRangeText(spec, family)}${listedNatFlags(spec)}`,
   refusedBy: (_spec, around) => refusedOutside(HOOKS, around, 'PREROUTING and OUTPUT'),
   load(spec) {
     const range = natRangeOf(spec);

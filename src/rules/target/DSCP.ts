@@ -46,6 +46,7 @@ export const DSCP: TargetExtension<DscpTargetSpec> = {
     if (spec.dscp < 0) c.fail('DSCP target: Parameter --set-dscp is required');
   },
   save: (spec) => `--set-dscp ${hexByte(spec.dscp)}`,
+  list: (spec) => ` DSCP set ${hexByte(spec.dscp)}`,
   load({ dscp }) {
     return (p) => {
       const old = dsField(p);

@@ -61,6 +61,13 @@ export const ECN: TargetExtension<EcnTargetSpec> = {
     if (spec.ip >= 0) parts.push(`--ecn-ip-ect ${spec.ip}`);
     return parts.join(' ');
   },
+  list(spec) {
+    if (spec.ece === 0 && spec.cwr === 0 && spec.ip < 0) return ' ECN TCP remove';
+    let text = ' ECN';
+    if (spec.ece >= 0) text += ` ECE=${spec.ece}`;
+    if (spec.cwr >= 0) text += ` CWR=${spec.cwr}`;
+    return spec.ip < 0 ? text : `${text} ECT codepoint=${spec.ip}`;
+  },
   refusedBy(spec, around) {
     return spec.ece < 0 && spec.cwr < 0 ? null : needsProtocol('ECN', IPPROTO_TCP, around);
   },

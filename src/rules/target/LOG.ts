@@ -36,6 +36,9 @@ const LEVELS: ReadonlyMap<string, number> = new Map([
   ['warning', 4],
 ]);
 
+/** Names as listings have them. */
+const LEVEL_NAMES = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
+
 const DEFAULT_LEVEL = 4;
 /** Bytes of a prefix that the kernel keeps. */
 const PREFIX_LEN = 29;
@@ -66,6 +69,11 @@ export const LOG: TargetExtension<LogSpec> = {
     if (spec.level !== DEFAULT_LEVEL) text += ` --log-level ${spec.level}`;
     for (const [name, bit] of FLAGS) if ((spec.flags & bit) !== 0) text += ` --${name}`;
     return text.slice(1);
+  },
+  list(spec, _family, numeric) {
+    let text = numeric ? ` LOG flags ${spec.flags} level ${spec.level}` : ` LOG level ${LEVEL_NAMES[spec.level]}`;
+    for (const [name, bit] of FLAGS) if (!numeric && (spec.flags & bit) !== 0) text += name.replace('log-', ' ');
+    return spec.prefix === '' ? text : `${text} prefix "${spec.prefix}"`;
   },
   load(spec) {
     const request: LogRequest = { prefix: spec.prefix, level: spec.level, flags: spec.flags };

@@ -26,6 +26,14 @@ export function readMarkBits(name: string, option: string, text: string, c: Opti
   return { value: bits, mask: option === 'or-mark' ? bits : 0 };
 }
 
+/** What happens to the bits, as listings have it: `set 0x1`, `and 0xff` ... */
+export function markChangeText(value: number, mask: number): string {
+  if (value === 0) return `and ${hex(~mask)}`;
+  if (value === mask) return `or ${hex(value)}`;
+  if (mask === 0) return `xor ${hex(value)}`;
+  return mask === -1 ? `set ${hex(value)}` : `xset ${hex(value)}/${hex(mask)}`;
+}
+
 /** The `MARK` target. */
 export const MARK: TargetExtension<MarkTargetSpec> = {
   name: 'MARK',
@@ -41,6 +49,7 @@ export const MARK: TargetExtension<MarkTargetSpec> = {
     if (seen.size === 0) c.fail('MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required');
   },
   save: (spec) => `--set-xmark ${hex(spec.value)}/${hex(spec.mask)}`,
+  list: (spec) => ` MARK ${markChangeText(spec.value, spec.mask)}`,
   load(spec) {
     const keep = ~spec.mask;
     const value = spec.value;

@@ -4,6 +4,7 @@
 import { AF_INET, AF_INET6, HOOK_POSTROUTING } from '../../wire/packet.js';
 import type { TargetExtension } from '../extension.js';
 import {
+  listedNatFlags,
   type NatSpec,
   natFlagsText,
   natPortsText,
@@ -33,6 +34,7 @@ export const MASQUERADE: TargetExtension<NatSpec> = {
     const ports = spec.ports === null ? '' : ` --to-ports ${natPortsText(spec)}`;
     return (ports + natFlagsText(spec)).slice(1);
   },
+  list: (spec) => (spec.ports === null ? '' : ` masq ports: ${natPortsText(spec)}`) + listedNatFlags(spec),
   refusedBy: (_spec, around) => refusedOutside(1 << HOOK_POSTROUTING, around, 'POSTROUTING'),
   load(spec) {
     const range = natRangeOf(spec);

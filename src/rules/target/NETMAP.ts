@@ -37,6 +37,7 @@ export const NETMAP: TargetExtension<NetmapSpec> = {
     spec.network = network.map((word, i) => word & mask[i]!);
   },
   save: (spec, family) => `--to ${formatAddress(family, spec.network)}/${spec.bits}`,
+  list: (spec, family) => ` to:${formatAddress(family, spec.network)}/${spec.bits}`,
   refusedBy: (_spec, around) => refusedOutside(HOOKS, around, 'chains of the nat table'),
   load({ network, bits }) {
     const mask = new Int32Array(ADDRESS_WORDS);

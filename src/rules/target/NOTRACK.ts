@@ -23,5 +23,6 @@ export const NOTRACK: TargetExtension<object> = {
   init: () => ({}),
   option: () => {},
   save: () => '',
+  list: () => ' NOTRACK',
   load: () => untrack,
 };

@@ -4,6 +4,7 @@
 import { AF_INET, AF_INET6, HOOK_OUTPUT, HOOK_PREROUTING } from '../../wire/packet.js';
 import type { TargetExtension } from '../extension.js';
 import {
+  listedNatFlags,
   type NatSpec,
   natFlagsText,
   natPortsText,
@@ -33,6 +34,7 @@ export const REDIRECT: TargetExtension<NatSpec> = {
     const ports = spec.ports === null ? '' : ` --to-ports ${natPortsText(spec)}`;
     return (ports + natFlagsText(spec)).slice(1);
   },
+  list: (spec) => (spec.ports === null ? '' : ` redir ports ${natPortsText(spec)}`) + listedNatFlags(spec),
   refusedBy: (_spec, around) => refusedOutside(HOOKS, around, 'PREROUTING and OUTPUT'),
   load(spec) {
     const range = natRangeOf(spec);

@@ -80,6 +80,10 @@ export const REJECT: TargetExtension<RejectSpec> = {
     const row = typesOf(family).find(([, , type]) => type === spec.type);
     return row === undefined ? '' : `--reject-with ${row[0]}`;
   },
+  list(spec, family) {
+    const row = typesOf(family).find(([, , type]) => type === spec.type);
+    return row === undefined ? '' : ` reject-with ${row[0]}`;
+  },
   refusedBy(spec, { hooks, protocol }) {
     if ((hooks & ~HOOKS) !== 0) return { errno: 22, why: 'REJECT answers in INPUT, FORWARD and OUTPUT only' };
     if (spec.type !== REJECT_TCP_RESET) return null;

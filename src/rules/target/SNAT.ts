@@ -5,6 +5,7 @@ import { MANIP_SRC } from '../../nat/range.js';
 import { AF_INET, AF_INET6, HOOK_INPUT, HOOK_POSTROUTING } from '../../wire/packet.js';
 import type { TargetExtension } from '../extension.js';
 import {
+  listedNatFlags,
   type NatSpec,
   natFlagsText,
   natRangeOf,
@@ -35,6 +36,7 @@ export const SNAT: TargetExtension<NatSpec> = {
     else spec.persistent = true;
   },
   save: (spec, family) => `--to-source ${natRangeText(spec, family)}${natFlagsText(spec)}`,
+  list: (spec, family) => ` to:${natRangeText(spec, family)}${listedNatFlags(spec)}`,
   refusedBy: (_spec, around) => refusedOutside(HOOKS, around, 'INPUT and POSTROUTING'),
   load(spec) {
     const range = natRangeOf(spec);

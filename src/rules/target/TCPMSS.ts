@@ -55,6 +55,7 @@ export const TCPMSS: TargetExtension<TcpmssTargetSpec> = {
     if (spec.mss === -2) c.fail('TCPMSS target: At least one parameter is required');
   },
   save: (spec) => (spec.mss < 0 ? '--clamp-mss-to-pmtu' : `--set-mss ${spec.mss}`),
+  list: (spec) => (spec.mss < 0 ? ' TCPMSS clamp to PMTU' : ` TCPMSS set ${spec.mss}`),
   refusedBy(spec, around) {
     const refusal = needsProtocol('TCPMSS', IPPROTO_TCP, around);
     if (refusal !== null) return refusal;

@@ -37,6 +37,10 @@ export const TCPOPTSTRIP: TargetExtension<TcpoptstripSpec> = {
     spec.kinds = [...kinds].sort((a, b) => a - b);
   },
   save: (spec) => (spec.kinds.length === 0 ? '' : `--strip-options ${spec.kinds.join(',')}`),
+  list(spec, _family, numeric) {
+    if (spec.kinds.length === 0) return '';
+    return ` TCPOPTSTRIP options ${(numeric ? spec.kinds : spec.kinds.map(kindName)).join(',')}`;
+  },
   refusedBy: (_spec, around) => needsProtocol('TCPOPTSTRIP', IPPROTO_TCP, around),
   load(spec) {
     const strip = new Uint8Array(256);
@@ -70,6 +74,11 @@ function setNop(bytes: Uint8Array, from: number, at: number): void {
   const shift = ((at - from) & 1) === 0 ? 8 : 0;
   replace16(bytes, from + TCP_CHECKSUM_AT, (bytes[at] as number) << shift, NOP << shift);
   bytes[at] = NOP;
+}
+
+function kindName(kind: number): string {
+  for (const [name, known] of NAMES) if (known === kind) return name;
+  return String(kind);
 }
 
 function readKind(word: string, c: OptionContext): number {

@@ -4,6 +4,7 @@
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import { VERDICT_CONTINUE } from '../context.js';
 import type { OptionContext, OptionSpec, TargetExtension } from '../extension.js';
+import { tosName } from '../match/tos.js';
 import { hexByte, type Scan, scanUint, uintOption } from '../values.js';
 import { dsField, setDsField } from './ip-bytes.js';
 
@@ -44,6 +45,17 @@ export const TOS: TargetExtension<TosTargetSpec> = {
     if (seen.size === 0) c.fail('TOS: An action is required');
   },
   save: (spec) => `--set-tos ${hexByte(spec.value)}/${hexByte(spec.mask)}`,
+  list(spec, _family, numeric) {
+    const { value, mask } = spec;
+    if (!numeric) {
+      const name = tosName(spec);
+      if (name !== '') return `  TOS set${name}`;
+      if (value === 0) return ` TOS and ${hexByte(~mask & 0xff)}`;
+      if (value === mask) return ` TOS or ${hexByte(value)}`;
+      if (mask === 0) return ` TOS xor ${hexByte(value)}`;
+    }
+    return ` TOS set ${hexByte(value)}/${hexByte(mask)}`;
+  },
   load({ value, mask }) {
     return (p) => {
       const old = dsField(p);

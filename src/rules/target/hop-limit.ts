@@ -15,6 +15,8 @@ export interface HopLimitTargetSpec {
 
 const ACTIONS = ['set', 'dec', 'inc'] as const;
 
+const ACTION_TEXTS = { set: 'set to', dec: 'decrement by', inc: 'increment by' };
+
 /** Makes the target. */
 export function hopLimitTarget(name: 'TTL' | 'HL', family: Family): TargetExtension<HopLimitTargetSpec> {
   const prefix = name.toLowerCase();
@@ -35,6 +37,7 @@ export function hopLimitTarget(name: 'TTL' | 'HL', family: Family): TargetExtens
       if (spec.action === null) c.fail(`${name}: You must specify an action`);
     },
     save: (spec) => `--${prefix}-${spec.action} ${spec.value}`,
+    list: (spec) => ` ${name} ${ACTION_TEXTS[spec.action ?? 'set']} ${spec.value}`,
     load({ action, value }) {
       return (p) => {
         const old = hopLimit(p);

@@ -151,6 +151,11 @@ export function natFlagsText(spec: NatSpec): string {
   return text;
 }
 
+/** natFlagsText as listings have it: without the dashes. */
+export function listedNatFlags(spec: NatSpec): string {
+  return natFlagsText(spec).replaceAll(' --', ' ');
+}
+
 /** The range that mappings are chosen from. */
 export function natRangeOf(spec: NatSpec): NatRange {
   const range = new NatRange();
