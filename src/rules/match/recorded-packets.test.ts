@@ -164,6 +164,21 @@ describe('matches on what the host knows', () => {
     expect(loaded(policy, options, 2)(packetOf(40), testHost('eth0').context)).toBe(expected);
   });
 
+  test.each([
+    ['all ALL', false],
+    ['any ALL', true],
+    ['only ALL', true],
+  ])('sctp --chunk-types %s, of a packet with all 256 types: %s', (options, expected) => {
+    const chunks = Array.from({ length: 256 }, (_, type) => [type, 0, 0, 4]).flat();
+    const length = 20 + 12 + chunks.length;
+    const bytes = new Uint8Array(length);
+    bytes.set([0x45, 0, length >> 8, length & 255, 0, 0, 0, 0, 64, 132]);
+    bytes.set(chunks, 32);
+    const p = new Packet();
+    expect(parseNetwork(p, bytes, 0, length)).toBe(0);
+    expect(loaded(sctp, `--chunk-types ${options}`, 2)(p, testHost('eth0').context)).toBe(expected);
+  });
+
   test('a header that the capture cut off does not drop the packet', () => {
     const p = packetOf(28);
     p.has |= HAS_CUT;

@@ -156,7 +156,8 @@ class ChunkTest {
   constructor(chunks: ChunkMatch) {
     this.mode = chunks.mode;
     this.invert = chunks.invert;
-    this.wantedCount = chunks.types.length;
+    // The kernel's map has room for 2048 types: what iptables sets for ALL is never found whole.
+    this.wantedCount = chunks.types.length === 256 ? 2048 : chunks.types.length;
     for (const type of chunks.types) this.wanted[type] = 1;
     for (const [type, flags] of Object.entries(chunks.flags)) {
       this.mask[Number(type)] = flags.mask;
