@@ -49,7 +49,8 @@ export class ExtensionReader extends WordReader {
       family,
       protocol: null,
       table: '',
-      fail: (message, word) => this.failExtension(message, word),
+      fail: (message, word, hint) => this.failExtension(message, word, hint),
+      warn: (message) => this.warn(message),
     };
   }
 
@@ -111,9 +112,11 @@ export class ExtensionReader extends WordReader {
     }
     for (const loaded of this.loaded.slice(0, this.loadedCount)) {
       for (const [name, option] of loaded.known.options) {
-        if (name.startsWith(beginning) && !found.some((f) => f.loaded === loaded && f.option === option)) {
-          found.push({ base: null, loaded, option });
-        }
+        if (!name.startsWith(beginning)) continue;
+        // an extension used twice brings its options once; the later use takes them
+        const same = found.find((f) => f.option === option);
+        if (same === undefined) found.push({ base: null, loaded, option });
+        else same.loaded = loaded;
       }
     }
     return found;
@@ -206,7 +209,7 @@ export class ExtensionReader extends WordReader {
     }
   }
 
-  private failExtension(message: string, word?: string): never {
+  private failExtension(message: string, word?: string, hint?: string): never {
     if (word !== undefined) {
       for (let i = Math.min(this.at, this.words.count) - 1; i >= this.first; i--) {
         if (this.words.text[i] !== word) continue;
@@ -215,6 +218,7 @@ export class ExtensionReader extends WordReader {
       }
     }
     // One message of REJECT's goes out without the program's name.
-    this.fail(message, message.startsWith('--reject-with echo-reply') ? { form: 'bare' } : {});
+    if (message.startsWith('--reject-with echo-reply')) this.fail(message, { form: 'bare' });
+    this.fail(message, hint === undefined ? {} : { hint });
   }
 }

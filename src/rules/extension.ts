@@ -38,9 +38,11 @@ export interface OptionContext {
   table: string;
   /**
    * Throws a RuleError that prints as iptables does: `iptables vX (legacy): MESSAGE` with exit status 2 (a parameter problem).
-   * `word` is the wrong word, for file, line and column.
+   * `word` is the wrong word, for file, line and column; `hint` says in a line of its own what iptables does not.
    */
-  fail(message: string, word?: string): never;
+  fail(message: string, word?: string, hint?: string): never;
+  /** What iptables only warns about, in its own words. */
+  warn?(message: string): void;
 }
 
 /** The rule that an extension stands in, as the kernel sees it when it checks the extension. */

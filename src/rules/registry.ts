@@ -45,25 +45,35 @@ import { ttl } from './match/ttl.js';
 import { u32 } from './match/u32.js';
 import { udp } from './match/udp.js';
 import type { Family } from './model.js';
+import { AUDIT } from './target/AUDIT.js';
+import { CHECKSUM } from './target/CHECKSUM.js';
+import { CLASSIFY } from './target/CLASSIFY.js';
 import { CONNMARK } from './target/CONNMARK.js';
+import { CONNSECMARK } from './target/CONNSECMARK.js';
 import { CT } from './target/CT.js';
 import { DNAT } from './target/DNAT.js';
 import { DSCP } from './target/DSCP.js';
 import { ECN } from './target/ECN.js';
 import { HL } from './target/HL.js';
+import { IDLETIMER } from './target/IDLETIMER.js';
+import { LED } from './target/LED.js';
 import { LOG } from './target/LOG.js';
 import { MARK } from './target/MARK.js';
 import { MASQUERADE } from './target/MASQUERADE.js';
 import { NETMAP } from './target/NETMAP.js';
+import { NFLOG } from './target/NFLOG.js';
+import { NFQUEUE } from './target/NFQUEUE.js';
 import { NOTRACK } from './target/NOTRACK.js';
 import { REDIRECT } from './target/REDIRECT.js';
 import { REJECT } from './target/REJECT.js';
+import { SECMARK } from './target/SECMARK.js';
 import { SNAT } from './target/SNAT.js';
 import { TCPMSS } from './target/TCPMSS.js';
 import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.js';
 import { TOS } from './target/TOS.js';
 import { TRACE } from './target/TRACE.js';
 import { TTL } from './target/TTL.js';
+import { ULOG } from './target/ULOG.js';
 
 /** All matches. */
 export const MATCHES: readonly MatchExtension[] = [
@@ -113,25 +123,35 @@ export const MATCHES: readonly MatchExtension[] = [
 
 /** All targets; ACCEPT, DROP, RETURN and QUEUE are verdicts of the model. */
 export const TARGETS: readonly TargetExtension[] = [
+  AUDIT,
+  CHECKSUM,
+  CLASSIFY,
   CONNMARK,
+  CONNSECMARK,
   CT,
   DNAT,
   DSCP,
   ECN,
   HL,
+  IDLETIMER,
+  LED,
   LOG,
   MARK,
   MASQUERADE,
   NETMAP,
+  NFLOG,
+  NFQUEUE,
   NOTRACK,
   REDIRECT,
   REJECT,
+  SECMARK,
   SNAT,
   TCPMSS,
   TCPOPTSTRIP,
   TOS,
   TRACE,
   TTL,
+  ULOG,
 ];
 
 /** An extension with its options by every name, made once. */
@@ -181,25 +201,15 @@ export const MATCHES_TO_COME: ReadonlySet<string> = new Set([
 ]);
 /** Targets of iptables 1.8.9 that are not here yet. */
 export const TARGETS_TO_COME: ReadonlySet<string> = new Set([
-  'AUDIT',
-  'CHECKSUM',
-  'CLASSIFY',
   'CLUSTERIP',
-  'CONNSECMARK',
   'DNPT',
   'HMARK',
-  'IDLETIMER',
-  'LED',
-  'NFLOG',
-  'NFQUEUE',
   'RATEEST',
-  'SECMARK',
   'SET',
   'SNPT',
   'SYNPROXY',
   'TEE',
   'TPROXY',
-  'ULOG',
 ]);
 
 const IPV4 = makeRegistry(2);

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { RuleError } from '../rules/context.js';
+import type { Family, Rule } from '../rules/model.js';
+import { checkTable } from './check.js';
+import type { Command, Scope } from './command.js';
+import { applyCommand, emptyRuleset, openTable } from './edit.js';
+import { errorLine } from './errors.js';
+import { CommandParser } from './parse.js';
+import { printRuleBody } from './save.js';
+import { splitShellLine } from './tokens.js';
+
+type Row = [family: string, table: string, chain: string, rule: string, result: string, numeric: string, named: string];
+
+/** What iptables-legacy 1.8.9 answered on Linux 6.18; `=` is the rule itself, or the listing with -n. */
+const ROWS = readFileSync(new URL('../../test/fixtures/rules/packet-extension-lines.tsv', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => {
+    const [family, table, chain, rule, result, numeric = '', named = ''] = line.split('\t') as Row;
+    const saved = result === '=' ? rule : result;
+    return [family, table, chain, rule, saved, numeric, named === '=' ? numeric : named] as Row;
+  });
+
+/** The rule of `-t table -A chain RULE` on an empty ruleset, or iptables' refusal. */
+function append(row: Row): Rule | string {
+  const family: Family = row[0] === '6' ? 10 : 2;
+  const [, table, chain, text] = row;
+  const rules = emptyRuleset(family);
+  const chains = openTable(rules, table as 'filter').chains;
+  if (!chains.has(chain)) chains.set(chain, { name: chain, policy: null, packets: 0, bytes: 0, rules: [] });
+  const scope: Scope = { isChain: (_t, name) => chains.has(name), chainNames: () => chains.keys(), warn: () => {} };
+  try {
+    const words = splitShellLine(`-t ${table} -A ${chain} ${text}`);
+    applyCommand(rules, new CommandParser(family, 'line', scope).parse(words, 0, 'filter') as Command);
+    for (const loaded of rules.tables.values()) checkTable(loaded, family);
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    const line = errorLine(error, 'iptables').replace(/^iptables( v1\.8\.9 \(legacy\))?: /, '');
+    return `exit ${error.status}: ${line}`;
+  }
+  return rules.tables.get(table as 'filter')!.chains.get(chain)!.rules[0]!;
+}
+
+function listing(rule: Rule, family: Family, numeric: boolean): string {
+  const uses = [...rule.matches, ...(rule.target?.kind === 'extension' ? [rule.target] : [])];
+  return uses.map(({ extension, spec }) => extension.list?.(spec, family, numeric) ?? '').join('');
+}
+
+describe('rules with extensions over packet bytes and state are taken, printed, listed or refused as by iptables 1.8.9', () => {
+  test.each(ROWS)('IPv%s -t %s -A %s %s', (...row) => {
+    const [family, , , , saved, numeric, named] = row;
+    const made = append(row);
+    const number: Family = family === '6' ? 10 : 2;
+    if (typeof made === 'string') {
+      expect(made).toBe(saved);
+      return;
+    }
+    expect(printRuleBody(made, number).slice(1)).toBe(saved);
+    expect([listing(made, number, true), listing(made, number, false)]).toEqual([numeric, named]);
+  });
+});
