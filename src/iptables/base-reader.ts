@@ -3,7 +3,7 @@
  */
 import { fillMask, readHost, readMask } from '../rules/address.js';
 import type { AddressMatch, InterfaceMatch } from '../rules/model.js';
-import { protocolName, protocolNameList, protocolNumber } from '../rules/names.js';
+import { protocolNameList, protocolNumber } from '../rules/names.js';
 import { readUint } from '../rules/values.js';
 import { suggest } from './errors.js';
 import { ExtensionReader } from './extension-reader.js';
@@ -23,6 +23,7 @@ export class BaseReader extends ExtensionReader {
 
   protected once(letter: string): void {
     if (this.given.includes(letter)) this.fail(`multiple -${letter} flags not allowed`);
+    if (this.invert && !'sdpiof'.includes(letter)) this.fail(`cannot have ! before -${letter}`);
     this.given += letter;
   }
 
@@ -38,9 +39,9 @@ export class BaseReader extends ExtensionReader {
     if (number === 0 && this.invert) this.fail('rule would never match protocol');
     if (number === 0) return;
     this.protocol = { number, invert: this.invert };
-    // Of the extension headers ip6tables looks through, only ESP and AH can be asked for by number.
-    if (this.family !== 2 && !this.invert && (number === 43 || number === 44 || number === 60)) {
-      this.warn(`never matched protocol: ${protocolName(number)}. use extension match instead.`);
+    // Of the extension headers ip6tables looks through, only ESP can be asked for by number.
+    if (this.family !== 2 && !this.invert && (number === 43 || number === 44 || number === 51 || number === 60)) {
+      this.warn(`never matched protocol: ${name}. use extension match instead.`);
     }
   }
 
@@ -56,18 +57,16 @@ export class BaseReader extends ExtensionReader {
   }
 
   protected readCounters(value: string): void {
-    if (this.invert) this.fail('cannot have ! before -c');
     this.once('c');
-    const comma = value.indexOf(',');
-    const packets = comma < 0 ? value : value.slice(0, comma);
+    const comma = value.indexOf(',', 1);
     let bytes = comma < 0 ? '' : value.slice(comma + 1);
     if (comma < 0) {
       if (!this.hasWord()) this.fail('-c requires packet and byte counter');
       bytes = this.argumentOf();
     }
-    this.packets = readUint(packets, 0, Number.MAX_VALUE);
+    this.packets = readCounter(value);
     if (this.packets < 0) this.fail('-c packet counter not numeric');
-    this.bytes = readUint(bytes, 0, Number.MAX_VALUE);
+    this.bytes = readCounter(bytes);
     if (this.bytes < 0) this.fail('-c byte counter not numeric');
   }
 
@@ -111,6 +110,17 @@ export class BaseReader extends ExtensionReader {
     this.masks.set(key, mask);
     return mask;
   }
+}
+
+/**
+ * A counter of 64 bits as sscanf(3) reads `%llu`: what stands behind the digits does not matter, too large a one is the largest, a
+ * negative one counts from the top. -1: no number.
+ */
+export function readCounter(text: string): number {
+  const m = /^\s*([+-]?\d+)/.exec(text);
+  if (m === null) return -1;
+  const value = Number(m[1]);
+  return value < 0 ? 2 ** 64 + value : Math.min(value, 2 ** 64);
 }
 
 /** `0.0.0.0/0` not inverted is no test. */

@@ -24,13 +24,20 @@ export interface Command {
   bytes: number;
   /** -n -v -x and --line-numbers ('0'), for listings. */
   flags: string;
+  /** Of the first word. */
   position: Position;
+  /** Of the chain's name; for suggestions and messages that blame it. */
+  chainPosition: Position;
+  /** Of -j's or -g's argument. */
+  targetPosition: Position;
 }
 
 /** What the parser asks about the ruleset that the command is for. */
 export interface Scope {
   /** Whether the table has this chain. */
   isChain(table: string, name: string): boolean;
+  /** Whether a name can only be a chain's, though a target has it: iptables-restore's text declared it (`:LOG - [0:0]`). */
+  hidesTarget?(name: string): boolean;
   /** Names of a table's chains, for suggestions. */
   chainNames(table: string): Iterable<string>;
   /** Told of what iptables only warns about. */

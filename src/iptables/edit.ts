@@ -55,8 +55,7 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
   const table = openTable(ruleset, command.table);
   switch (command.verb) {
     case 'A':
-      // one by one: arguments of a call are limited, and a list of addresses makes as many rules
-      for (const rule of command.rules) chainOf(table, command).rules.push(rule);
+      append(table, command);
       return;
     case 'I':
       insert(table, command);
@@ -96,8 +95,10 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
   }
 }
 
-function refuse(command: Command, text: string, hint = ''): never {
-  throw new RuleTextError(text, { position: command.position, status: 1, hint });
+const NO_SUCH_RULE = 'Bad rule (does a matching rule exist in that chain?).';
+
+function refuse(command: Command, text: string, hint = '', position = command.chainPosition): never {
+  throw new RuleTextError(text, { position, status: 1, hint });
 }
 
 function chainOf(table: Table, command: Command): Chain {
@@ -114,9 +115,17 @@ function chainsOf(table: Table, command: Command): Chain[] {
   return command.chain === '' ? [...table.chains.values()] : [chainOf(table, command)];
 }
 
+function append(table: Table, command: Command): void {
+  const chain = chainOf(table, command);
+  checkTargets(command);
+  // one by one: arguments of a call are limited, and a list of addresses makes as many rules
+  for (const rule of command.rules) chain.rules.push(rule);
+}
+
 function insert(table: Table, command: Command): void {
   const chain = chainOf(table, command);
   if (command.number > chain.rules.length + 1) refuse(command, 'Index of insertion too big.');
+  checkTargets(command);
   // Rules of an address list go in one by one at the same place, so that they end up reversed.
   for (const rule of command.rules) chain.rules.splice(command.number - 1, 0, rule);
 }
@@ -137,26 +146,44 @@ function remove(ruleset: Ruleset, table: Table, command: Command): void {
 function replace(table: Table, command: Command): void {
   const chain = chainOf(table, command);
   if (command.number > chain.rules.length) refuse(command, 'Index of replacement too big.');
+  checkTargets(command);
   chain.rules[command.number - 1] = command.rules[0] as Rule;
+}
+
+/** A rule that jumps to a built-in chain: libiptc refuses it before the kernel sees it. */
+function checkTargets(command: Command): void {
+  const target = command.rules[0]?.target;
+  if (target?.kind !== 'jump' && target?.kind !== 'goto') return;
+  if (!BUILT_IN[command.table].includes(target.chain)) return;
+  const hint = `${target.chain} is a built-in chain: no rule can jump to it`;
+  refuse(command, "Invalid argument. Run `dmesg' for more information.", hint, command.targetPosition);
 }
 
 /** Index of the first equal rule; counters and position do not count. */
 function find(ruleset: Ruleset, table: Table, command: Command, rule: Rule): number {
+  const chain = table.chains.get(command.chain);
+  if (chain === undefined) {
+    refuse(command, NO_SUCH_RULE, `table ${table.name} has no chain "${command.chain}"${suggest(command.chain, table.chains.keys())}`);
+  }
+  checkTargets(command);
   const wanted = printRuleBody(rule, ruleset.family);
-  const rules = table.chains.get(command.chain)?.rules ?? [];
-  const at = rules.findIndex((r) => printRuleBody(r, ruleset.family) === wanted);
-  if (at < 0) refuse(command, 'Bad rule (does a matching rule exist in that chain?).');
-  return at;
+  const at = chain.rules.findIndex((r) => printRuleBody(r, ruleset.family) === wanted);
+  if (at >= 0) return at;
+  // 1.8.9 words it so where the rule's target is anything but a verdict
+  const isPlain = rule.target === null || rule.target.kind === 'verdict';
+  refuse(command, isPlain ? NO_SUCH_RULE : 'No chain/target/match by that name.', `chain ${chain.name} has no such rule`);
 }
 
+/** All chains are tried; of several refusals iptables tells the last. */
 function removeChains(table: Table, command: Command): void {
   const doomed = command.chain === '' ? userChains(table) : [chainOf(table, command)];
+  let why = '';
   for (const chain of doomed) {
-    if (BUILT_IN[table.name].includes(chain.name))
-      refuse(command, "Invalid argument. Run `dmesg' for more information.");
-    if (chain.rules.length > 0) refuse(command, 'Directory not empty.');
-    if (isJumpedTo(table, chain.name)) refuse(command, 'Too many links.');
+    if (BUILT_IN[table.name].includes(chain.name)) why = "Invalid argument. Run `dmesg' for more information.";
+    else if (isJumpedTo(table, chain.name)) why = 'Too many links.';
+    else if (chain.rules.length > 0) why = 'Directory not empty.';
   }
+  if (why !== '') refuse(command, why);
   for (const chain of doomed) table.chains.delete(chain.name);
 }
 

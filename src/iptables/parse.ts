@@ -9,7 +9,6 @@
 import type { OptionSpec } from '../rules/extension.js';
 import {
   type AddressMatch,
-  BUILT_IN,
   type InterfaceMatch,
   type Position,
   type Rule,
@@ -35,6 +34,7 @@ export class CommandParser extends BaseReader {
   private verb = '';
   private zero = false;
   private chain = '';
+  private chainAt = 0;
   private number = 0;
   private argument = '';
   private jump = '';
@@ -68,15 +68,15 @@ export class CommandParser extends BaseReader {
       if (word.charCodeAt(1) === 45) this.readLong(word, tableFixed);
       else this.readShort(word, tableFixed);
       this.invert = false;
+      if (this.foreign && tableFixed) return null;
       if (this.verb === 'h' || this.verb === 'V') return this.made([], 'filter');
     }
-    if (this.foreign && tableFixed) return null;
     return this.finish();
   }
 
   private reset(words: Words, from: number, table: string): void {
     this.words = words;
-    this.first = this.at = this.blame = from;
+    this.first = this.at = this.blame = this.chainAt = from;
     this.invert = false;
     this.table = table;
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
@@ -104,7 +104,9 @@ export class CommandParser extends BaseReader {
           i--;
           continue;
         }
-        this.fail(`unknown option "-${letter}"`);
+        // Inside a cluster iptables names the word before it.
+        const named = i === word.length - 1 ? word : this.words.text[this.blame - 1];
+        this.fail(`unknown option "${named ?? word}"`, { hint: `"-${letter}" is not known` });
       }
       if (option.args === 0) {
         this.base(option, '', tableFixed);
@@ -122,7 +124,7 @@ export class CommandParser extends BaseReader {
     const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
     const attached = equals < 0 ? null : word.slice(equals + 1);
     const base = BASE_OPTIONS.get(name);
-    if (base !== undefined) {
+    if (base !== undefined && (base.letter !== 'f' || this.family === 2)) {
       this.baseLong(base, attached, word, tableFixed);
       return;
     }
@@ -188,7 +190,7 @@ export class CommandParser extends BaseReader {
         return;
       case 'p':
         this.once('p');
-        this.readProtocol(value);
+        this.readProtocol(this.words.text[this.at - 1] as string);
         return;
       case 'i':
         this.once('i');
@@ -199,7 +201,7 @@ export class CommandParser extends BaseReader {
         this.outInterface = this.readInterface(value);
         return;
       case 'j':
-        // 1.8.9 takes the word before the next option as it stands: `--jump=X` and `-jX` name a target of that spelling.
+        // As with -p, 1.8.9 takes the word before the next option as it stands: `--jump=X` and `-jX` name a target of that spelling.
         this.readJump(this.words.text[this.at - 1] as string, false);
         return;
       case 'g':
@@ -223,8 +225,8 @@ export class CommandParser extends BaseReader {
         return;
       case 't':
         if (this.invert) this.fail('unexpected ! flag before --table');
-        if (tableFixed && !this.words.quoted[this.blame]) {
-          this.fail('The -t option cannot be used in iptables-restore.');
+        if (tableFixed) {
+          this.fail(`The -t option cannot be used in ${this.family === 2 ? 'iptables' : 'ip6tables'}-restore.`);
         }
         this.table = value;
         return;
@@ -241,6 +243,7 @@ export class CommandParser extends BaseReader {
         return;
       case 'w':
       case 'W':
+        if (tableFixed) this.fail(`You cannot use \`-${letter}' from iptables-restore`);
         if (value === '' && this.hasWord()) value = this.argumentOf();
         if (value !== '' && readUint(value, 0, 0x7fffffff) < 0) this.fail('wait seconds not numeric');
         return;
@@ -252,7 +255,6 @@ export class CommandParser extends BaseReader {
       case 'n':
       case 'x':
       case '0':
-        if (this.invert) this.fail(`cannot have ! before -${letter}`);
         this.once(letter);
         return;
       default:
@@ -269,6 +271,7 @@ export class CommandParser extends BaseReader {
     if (before !== '' && !this.zero) this.fail(`Cannot use -${verb} with -${before}`);
     if (before === '' || lists) this.verb = verb;
     if (value !== '') this.chain = value;
+    this.chainAt = this.at - 1;
     switch (verb) {
       case 'D':
         if (this.hasWord()) this.number = this.readNumber();
@@ -285,7 +288,10 @@ export class CommandParser extends BaseReader {
       case 'Z':
       case 'F':
       case 'X':
-        if (value === '' && this.hasWord()) this.chain = this.argumentOf();
+        if (value === '' && this.hasWord()) {
+          this.chainAt = this.at;
+          this.chain = this.argumentOf();
+        }
         if (!'LSZ'.includes(verb) || !this.hasWord()) return;
         this.number = this.readNumber();
         // 1.8.9 forgets the listing then.
@@ -318,22 +324,20 @@ export class CommandParser extends BaseReader {
     if (name.startsWith('-') || name.startsWith('!')) {
       this.fail(`chain name not allowed to start with \`${name[0]}'`);
     }
-    if (isVerdict(name) || this.known.targets.has(name)) this.fail('chain name may not clash with target name');
+    if (name === '' || isVerdict(name) || this.known.targets.has(name))
+      this.fail('chain name may not clash with target name');
     if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
   }
 
   private readJump(name: string, isGoto: boolean): void {
-    if (this.invert) this.fail('cannot have ! before -j');
-    if (this.given.includes('j')) this.fail('multiple -j flags not allowed');
-    this.given += 'j';
+    this.once('j');
     this.isGoto = isGoto;
     this.jump = name;
     this.jumpAt = this.blame;
-    if (isGoto) return;
     if (name === '') this.fail('Invalid target name (too short)');
     if (name.length > MAX_CHAIN_LEN) this.fail(`Invalid target name \`${name}' (${MAX_CHAIN_LEN} chars max)`);
     if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid target name \`${name}'`);
-    this.readTarget(name);
+    if (!isGoto && this.scope.hidesTarget?.(name) !== true) this.readTarget(name);
   }
 
   // ---- the end ----
@@ -341,7 +345,7 @@ export class CommandParser extends BaseReader {
   private finish(): Command {
     this.blame = this.jump === '' ? this.first : this.jumpAt;
     if (this.table === 'nat' && (this.jump === 'DROP' || (this.verb === 'P' && this.argument === 'DROP'))) {
-      this.fail('\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.');
+      this.fail('\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n');
     }
     this.blame = this.first;
     for (let i = 0; i < this.loadedCount; i++) this.checkExtension(this.loaded[i] as Loaded);
@@ -374,6 +378,8 @@ export class CommandParser extends BaseReader {
       bytes: this.bytes,
       flags: this.given,
       position: this.positionOf(this.first),
+      chainPosition: this.positionOf(this.chainAt),
+      targetPosition: this.positionOf(this.jump === '' ? this.first : this.jumpAt),
     };
   }
 
@@ -450,11 +456,14 @@ export class CommandParser extends BaseReader {
 
   private makeTarget(): Target | null {
     const name = this.jump;
-    if (this.target !== null) return this.target;
+    if (this.target !== null) {
+      if (!this.scope.isChain(this.table, name)) return this.target;
+      this.blame = this.jumpAt;
+      this.warn(`using chain ${name}, not extension`);
+    }
     if (!this.given.includes('j')) return null;
     if (!this.isGoto && isVerdict(name)) return { kind: 'verdict', name };
     this.blame = this.jumpAt;
-    const builtIn = BUILT_IN[this.table as TableName];
     if (!this.scope.isChain(this.table, name)) {
       const names = [...this.known.targets.keys(), ...VERDICTS, ...this.scope.chainNames(this.table)];
       if (this.isGoto) {
@@ -462,16 +471,10 @@ export class CommandParser extends BaseReader {
           hint: `expected a chain of table ${this.table}${suggest(name, this.scope.chainNames(this.table))}`,
         });
       }
-      this.fail(`Couldn't load target \`${name}':No such file or directory`, {
+      this.fail(`Couldn't load target \`${name}':No such file or directory\n`, {
         hint: TARGETS_TO_COME.has(name)
           ? `target "${name}" is not supported yet`
           : `expected a target or a chain of table ${this.table}${suggest(name, names)}`,
-      });
-    }
-    if (builtIn.includes(name)) {
-      this.fail("Invalid argument. Run `dmesg' for more information.", {
-        status: 1,
-        hint: `${name} is a built-in chain: no rule can jump to it`,
       });
     }
     return { kind: this.isGoto ? 'goto' : 'jump', chain: name };

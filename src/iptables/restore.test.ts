@@ -93,20 +93,20 @@ describe('what iptables-restore refuses', () => {
       `2:2 1 ${R}Can't set policy \`ACCEPT' on \`PREROUTING' line 2: Bad built-in chain name`,
     ],
     ['*filter\n:FOO - [0:0]\n:FOO - [0:0]\nCOMMIT\n', `3:2 2 ${R}error creating chain 'FOO':File exists`],
-    ['*filter\n:INPUT ACCEPT [x]\nCOMMIT\n', `2:1 2 ${R}invalid policy counters for chain 'INPUT'`],
+    ['*filter\n:INPUT ACCEPT [x]\nCOMMIT\n', `2:15 2 ${R}invalid policy counters for chain 'INPUT'`],
     ['*nosuch\nCOMMIT\n', `1:1 2 ${R}iptables-restore: unable to initialize table 'nosuch'`],
     ['*filter\n*nat\nCOMMIT\n', "2:1 2 Bad argument `*nat'"],
     ['*filter\n-A INPUT -t nat -j DROP\nCOMMIT\n', `2:13 2 ${R}The -t option cannot be used in iptables-restore.`],
     ['*filter\n-A INPUT -j DROP\n', '2:1 1 iptables-restore: COMMIT expected at line 3'],
-    ['*filter\n-X FOO\nCOMMIT\n', '2:1 1 iptables-restore: line 2 failed'],
-    ['*filter\n:A - [0:0]\n-A INPUT -j A\n-X A\nCOMMIT\n', '4:1 1 iptables-restore: line 4 failed'],
+    ['*filter\n-X FOO\nCOMMIT\n', '2:4 1 iptables-restore: line 2 failed'],
+    ['*filter\n:A - [0:0]\n-A INPUT -j A\n-X A\nCOMMIT\n', '4:4 1 iptables-restore: line 4 failed'],
     ['*filter\n-A INPUT -m tcp --dport 1\nCOMMIT\n', '2:1 1 iptables-restore: line 3 failed'],
     ['*filter\n[1:2 -A INPUT -j DROP\nCOMMIT\n', `2:1 2 ${R}Bad line 2: need ]`],
     ['*filter\n:\nCOMMIT\n', `2:1 2 ${R}iptables-restore: line 2 chain name invalid`],
     ['*filter\n-A INPUT -j INPUT\nCOMMIT\n', '2:13 1 iptables-restore: line 2 failed'],
     ['*nat\n-A PREROUTING -j DROP\nCOMMIT\n', `2:18 2 ${R}`],
   ])('%j', (text, answer) => {
-    const e = error(() => restoreRules(text, 'f', 2));
+    const e = error(() => restoreRules(text, 'f', 2, { counters: true }));
     expect(
       `${e.position?.line}:${e.position?.column} ${e.status} ${errorLine(e, 'iptables-restore').split('\n')[0]}`,
     ).toBe(answer);

@@ -31,7 +31,9 @@ function shell(script: string): string[] {
 
 describe('iptables-restore knows double quotes alone', () => {
   test.each([
-    ['-A  INPUT\t-j DROP\r', ['1:-A', '5:INPUT', '11:-j', '14:DROP']],
+    ['-A  INPUT\t-j DROP\n', ['1:-A', '5:INPUT', '11:-j', '14:DROP']],
+    ['-j DROP\r\n', ['1:-j', '4:DROP\r']],
+    ['a "b\\\n', ['1:a', '3q:b\n']],
     ['--comment "a b" x', ['1:--comment', '11q:a b', '17:x']],
     ['"a\\"b\\\\c"', ['1q:a"b\\c']],
     ["'x y'", ["1:'x", "4:y'"]],

@@ -41,34 +41,41 @@ export class Words {
 }
 
 /**
- * Splits one line of iptables-save text from `from` on: blanks and tabs part words, a double quote opens a part in which only
- * backslash is special (it takes the next character as it is); the closing quote ends the word. Single quotes mean nothing.
+ * Splits one line of iptables-save text from `from` on: blanks, tabs and line feeds part words, a double quote opens a part in which
+ * only backslash is special (it takes the next character as it is); the closing quote ends the word. Single quotes mean nothing.
+ * Without a closing quote all that is left of the line, its line feed included, is one word.
+ * @returns Column of a quote that nothing closes; 0 = there is none.
  */
-export function splitRestoreLine(line: string, from: number, lineNumber: number, words: Words): void {
+export function splitRestoreLine(line: string, from: number, lineNumber: number, words: Words): number {
   const n = line.length;
   let i = from;
   while (i < n) {
     let c = line.charCodeAt(i);
-    if (c === 32 || c === 9 || c === 13 || c === 10) {
+    if (c === 32 || c === 9 || c === 10) {
       i++;
       continue;
     }
     const start = i;
-    while (i < n && c !== 32 && c !== 9 && c !== 34 && c !== 13) c = line.charCodeAt(++i);
+    while (i < n && c !== 32 && c !== 9 && c !== 34 && c !== 10) c = line.charCodeAt(++i);
     if (i >= n || c !== 34) {
       words.push(line.slice(start, i), lineNumber, start + 1);
       continue;
     }
+    const quote = i;
     let text = line.slice(start, i);
+    let plain = i + 1;
     for (i++; i < n; i++) {
       c = line.charCodeAt(i);
       if (c === 34) break;
-      if (c === 92 && i + 1 < n) i++;
-      text += line[i];
+      if (c !== 92 || i + 1 >= n) continue;
+      text += line.slice(plain, i);
+      plain = ++i;
     }
+    words.push(text + line.slice(plain, i), lineNumber, start + 1, true);
+    if (i >= n) return quote + 1;
     i++;
-    words.push(text, lineNumber, start + 1, true);
   }
+  return 0;
 }
 
 /** Names that a shell script has set. */
