@@ -78,10 +78,6 @@ function gates({ rules }: LoadedChain): number {
 /** Rules from which on a chain has gates. */
 const GATED = P.GATE_FIRST + P.GATE_EVERY;
 
-function isBehindGate(index: number, chain: LoadedChain): boolean {
-  return index >= P.GATE_FIRST && (index - P.GATE_FIRST) % P.GATE_EVERY === 0 && gates(chain) > 0;
-}
-
 /** Number of the record of a chain's policy or end. */
 function lastRecord(chain: LoadedChain, layout: Layout): number {
   return layout.first.get(chain)! + chain.rules.length + gates(chain);
@@ -93,7 +89,13 @@ class Draft {
   private readonly operands: number[] = [];
   /** Word offset of the record in the making. */
   private at = 0;
-  private readonly sources: { chain: LoadedChain; number: number; rule: Rule | null }[] = [];
+  /** By record: its chain, its place in it, its rule. */
+  private readonly chainOf: Int32Array;
+  private readonly numberOf: Int32Array;
+  private readonly rules: (Rule | null)[] = [];
+  /** Number of the chain in the making, and of chains so far. */
+  private current = 0;
+  private chains = 0;
   private readonly functions: P.Program['functions'] = [];
   private readonly targets: P.Program['targets'] = [];
   private readonly patterns: string[] = [];
@@ -110,15 +112,24 @@ class Draft {
     private readonly classes: ClassBits,
   ) {
     this.records = new Int32Array(layout.count * P.RECORD_WORDS);
+    this.chainOf = new Int32Array(layout.count);
+    this.numberOf = new Int32Array(layout.count);
   }
 
   chain(chain: LoadedChain): void {
+    const { rules } = chain;
     const tree: { gates: number[]; wants: Wants[] } = { gates: [], wants: [] };
-    for (const [index, rule] of chain.rules.entries()) {
-      if (isBehindGate(index, chain)) tree.gates.push(this.gate(chain));
+    let nextGate = gates(chain) > 0 ? P.GATE_FIRST : rules.length;
+    this.current = this.chains++;
+    for (let index = 0; index < rules.length; index++) {
+      if (index === nextGate) {
+        tree.gates.push(this.gate(chain));
+        nextGate += P.GATE_EVERY;
+      }
+      const rule = rules[index]!;
       this.rule(rule, chain);
       if (tree.gates.length > 0) tree.wants.push(this.wants);
-      this.end(chain, rule.number, rule.rule);
+      this.end(rule.number, rule.rule);
     }
     if (tree.gates.length > 0) this.gated.push(tree);
     this.begin();
@@ -126,24 +137,22 @@ class Draft {
     this.set(P.W_ACTION, builtIn ? P.A_VERDICT : P.A_RETURN);
     this.set(P.W_OPERAND, builtIn && chain.chain.policy !== 'DROP' ? VERDICT_ACCEPT : VERDICT_DROP);
     this.set(P.W_TRACE, builtIn ? P.TRACE_POLICY : P.TRACE_RETURN);
-    this.end(chain, chain.chain.rules.length + 1, null);
+    this.end(chain.chain.rules.length + 1, null);
   }
 
   finish(): P.Program {
-    const { table, sources } = this;
-    const program = new P.Program(this.records, this.operands);
+    const { table, rules } = this;
+    const program = new P.Program(this.records, this.operands, this.chainOf, this.numberOf);
     for (const f of this.functions) program.functions.push(f);
     for (const t of this.targets) program.targets.push(t);
     program.patterns.push(...this.patterns);
-    const index = new Map(table.chains.map((c, k) => [c, k]));
     for (const c of table.chains) program.chains.push(c.chain);
-    for (let k = 0; k < sources.length; k++) {
-      const { chain, number, rule } = sources[k]!;
-      program.chainOf[k] = index.get(chain)!;
-      program.numberOf[k] = number;
+    for (let k = 0; k < rules.length; k++) {
+      const rule = rules[k]!;
       program.rules.push(rule);
-      program.counters[2 * k] = rule === null ? chain.chain.packets : rule.packets;
-      program.counters[2 * k + 1] = rule === null ? chain.chain.bytes : rule.bytes;
+      const counted = rule ?? program.chains[program.chainOf[k]!]!;
+      program.counters[2 * k] = counted.packets;
+      program.counters[2 * k + 1] = counted.bytes;
     }
     this.growTrees(program);
     return program;
@@ -174,10 +183,13 @@ class Draft {
     return this.records[this.at + word]!;
   }
 
-  private end(chain: LoadedChain, number: number, rule: Rule | null): void {
+  private end(number: number, rule: Rule | null): void {
     this.place(P.W_LIST, this.regular);
     this.place(P.W_LIST_IRREGULAR, this.irregular);
-    this.sources.push({ chain, number, rule });
+    const record = this.at >> P.RECORD_SHIFT;
+    this.chainOf[record] = this.current;
+    this.numberOf[record] = number;
+    this.rules.push(rule);
     this.at += P.RECORD_WORDS;
   }
 
@@ -186,7 +198,7 @@ class Draft {
     this.begin();
     this.set(P.W_ACTION, P.A_CLASSIFY);
     this.set(P.W_GATE_LAST, lastRecord(chain, this.layout) * P.RECORD_WORDS);
-    this.end(chain, 0, null);
+    this.end(0, null);
     return at;
   }
 

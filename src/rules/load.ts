@@ -70,7 +70,7 @@ export interface LoadedRule {
   /** Place in the chain, from 1. */
   number: number;
   /** One for each of rule.matches, in order. */
-  matches: MatchFunction[];
+  matches: readonly MatchFunction[];
   /** Set iff the target is an extension. */
   target: TargetFunction | null;
 }
@@ -228,9 +228,17 @@ function reachableRules(chain: Chain): Rule[] {
   return last < 0 ? chain.rules : chain.rules.slice(0, last + 1);
 }
 
+const NO_MATCHES: readonly MatchFunction[] = [];
+
 function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, options: LoadOptions): void {
   const reachable = reachableRules(chain.chain).length;
-  for (const [index, rule] of chain.chain.rules.entries()) {
+  const { rules } = chain.chain;
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index]!;
+    if (rule.matches.length === 0 && rule.target?.kind !== 'extension') {
+      chain.rules.push({ rule, number: index + 1, matches: NO_MATCHES, target: null });
+      continue;
+    }
     const context = loadContext(rule, index < reachable ? chain.hooks : 0, chain, table, host);
     const lack = whatIsLacking(rule, table);
     try {

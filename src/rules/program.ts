@@ -144,23 +144,23 @@ export class Program {
 
   /** Cold: what each record came from. */
   readonly chains: Chain[] = [];
-  /** Index into `chains`, by record number. */
-  readonly chainOf: Int32Array;
-  /** Place in the chain, from 1; the policy or end has the number after the last rule, as the kernel's trace counts. */
-  readonly numberOf: Int32Array;
   /** null: policy, end or gate. */
   readonly rules: (Rule | null)[] = [];
   /** Rules that ask what the host cannot know. */
   doubts: readonly Doubt[] = [];
 
-  constructor(records: Int32Array, operands: readonly number[]) {
-    const recordCount = records.length / RECORD_WORDS;
+  constructor(
+    records: Int32Array,
+    operands: readonly number[],
+    /** Index into `chains`, by record number. */
+    readonly chainOf: Int32Array,
+    /** Place in the chain, from 1; the policy or end has the number after the last rule, as the kernel's trace counts. */
+    readonly numberOf: Int32Array,
+  ) {
     this.code = new Int32Array(records.length + operands.length);
     this.code.set(records);
     this.code.set(operands, records.length);
-    this.counters = new Float64Array(recordCount * 2);
-    this.chainOf = new Int32Array(recordCount);
-    this.numberOf = new Int32Array(recordCount);
+    this.counters = new Float64Array(chainOf.length * 2);
   }
 
   /** Writes the counters into the rules and chains of the model (cold). */
