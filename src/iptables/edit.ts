@@ -163,7 +163,11 @@ function checkTargets(command: Command): void {
 function find(ruleset: Ruleset, table: Table, command: Command, rule: Rule): number {
   const chain = table.chains.get(command.chain);
   if (chain === undefined) {
-    refuse(command, NO_SUCH_RULE, `table ${table.name} has no chain "${command.chain}"${suggest(command.chain, table.chains.keys())}`);
+    refuse(
+      command,
+      NO_SUCH_RULE,
+      `table ${table.name} has no chain "${command.chain}"${suggest(command.chain, table.chains.keys())}`,
+    );
   }
   checkTargets(command);
   const wanted = printRuleBody(rule, ruleset.family);
@@ -171,7 +175,11 @@ function find(ruleset: Ruleset, table: Table, command: Command, rule: Rule): num
   if (at >= 0) return at;
   // 1.8.9 words it so where the rule's target is anything but a verdict
   const isPlain = rule.target === null || rule.target.kind === 'verdict';
-  refuse(command, isPlain ? NO_SUCH_RULE : 'No chain/target/match by that name.', `chain ${chain.name} has no such rule`);
+  refuse(
+    command,
+    isPlain ? NO_SUCH_RULE : 'No chain/target/match by that name.',
+    `chain ${chain.name} has no such rule`,
+  );
 }
 
 /** All chains are tried; of several refusals iptables tells the last. */

@@ -45,8 +45,13 @@ export class RuleTextError extends RuleError {
   }
 }
 
-/** The first line that `program` (iptables, ip6tables-restore ...) writes on standard error for an error. */
+/** What `program` (iptables, ip6tables-restore ...) says of an error, without an end of line. */
 export function errorLine(error: RuleError, program: string): string {
+  return errorMessage(error, program).trimEnd();
+}
+
+/** The same as the program writes it: some messages have a line end of their own, which shows as an empty line. */
+export function errorMessage(error: RuleError, program: string): string {
   if (!(error instanceof RuleTextError)) return `${program} ${IPTABLES_VERSION}: ${error.message}`;
   if (error.form === 'bare') return error.text;
   if (error.form === 'versioned') return `${program} ${IPTABLES_VERSION}: ${error.text}`;

@@ -26,6 +26,9 @@ export interface Candidate {
 }
 
 const NO_MATCHES: MatchUse[] = [];
+/** Messages of the library's own option reader, which end their line themselves. */
+const LIBRARY_TEXT =
+  /^[\w-]+: (bad value for option|bad integer value for option|trailing garbage after value|option "--[\w-]+" ).*[^\n]$/;
 
 /** Reads options of extensions. */
 export class ExtensionReader extends WordReader {
@@ -106,6 +109,7 @@ export class ExtensionReader extends WordReader {
   protected candidates(beginning: string): Candidate[] {
     const found: Candidate[] = [];
     for (const [name, base] of BASE_OPTIONS) {
+      if (base.letter === 'f' && this.family !== 2) continue;
       if (name.startsWith(beginning) && !found.some((f) => f.base?.letter === base.letter)) {
         found.push({ base, loaded: null, option: null });
       }
@@ -136,7 +140,7 @@ export class ExtensionReader extends WordReader {
   protected readMatch(name: string): void {
     const known = this.known.matches.get(name);
     if (known === undefined) {
-      this.fail(`Couldn't load match \`${name}':No such file or directory`, {
+      this.fail(`Couldn't load match \`${name}':No such file or directory\n`, {
         hint: MATCHES_TO_COME.has(name)
           ? `match "${name}" is not supported yet`
           : `expected the name of a match${suggest(name, this.known.matches.keys())}`,
@@ -173,11 +177,11 @@ export class ExtensionReader extends WordReader {
     else if (attached !== null) this.fail(`unknown option "${this.words.text[at]}"`);
     if (loaded.seen.has(option.name) && option.repeat !== true) {
       this.blame = at;
-      this.fail(option.repeatMessage ?? `${extension.name}: option "--${option.name}" can only be used once.`);
+      this.fail(option.repeatMessage ?? `${extension.name}: option "--${option.name}" can only be used once.\n`);
     }
     if (this.invert && option.invert !== true) {
       this.blame = at;
-      this.fail(`${extension.name}: option "--${option.name}" cannot be inverted.`);
+      this.fail(`${extension.name}: option "--${option.name}" cannot be inverted.\n`);
     }
     loaded.seen.add(option.name);
     this.context.table = this.table;
@@ -198,7 +202,7 @@ export class ExtensionReader extends WordReader {
     extension.check?.(loaded.spec, loaded.seen, this.context);
     for (const option of extension.options) {
       if (!loaded.seen.has(option.name)) {
-        if (option.required === true) this.fail(`${extension.name}: option "--${option.name}" must be specified`);
+        if (option.required === true) this.fail(`${extension.name}: option "--${option.name}" must be specified\n`);
         continue;
       }
       if (option.excludes === undefined) continue;
@@ -217,6 +221,7 @@ export class ExtensionReader extends WordReader {
         break;
       }
     }
+    if (LIBRARY_TEXT.test(message)) message += '\n';
     // One message of REJECT's goes out without the program's name.
     if (message.startsWith('--reject-with echo-reply')) this.fail(message, { form: 'bare' });
     this.fail(message, hint === undefined ? {} : { hint });

@@ -4,9 +4,9 @@
 import { RuleError } from '../rules/context.js';
 import { type Family, type Ruleset, TABLE_NAMES, type TableName } from '../rules/model.js';
 import { readUint } from '../rules/values.js';
-import { copyTable, emptyRuleset, openTable } from './edit.js';
-import { errorLine, IPTABLES_VERSION, RuleTextError } from './errors.js';
-import { type Outcome, programName, withHint } from './front.js';
+import { openTable } from './edit.js';
+import { errorLine, errorMessage, IPTABLES_VERSION, RuleTextError } from './errors.js';
+import { type Outcome, printedBy, programName, withHint } from './front.js';
 import { type GetoptSpec, getopt } from './getopt.js';
 import { restoreRules } from './restore.js';
 import { chainsInOrder, printRule, printTable } from './save.js';
@@ -180,36 +180,45 @@ function takeRestoreOption(
  * Runs iptables-restore.
  * @param text The rules.
  * @param source Names the text in messages.
- * @param ruleset Tables that the text names are replaced at their COMMIT; those before a faulty one stay so, as with the kernel.
+ * @param ruleset With --test it stays as it is. Tables that the text names are replaced at their COMMIT; those before a faulty one stay so, as with the kernel.
  */
 export function runRestore(command: RestoreCommand, text: string, source: string, ruleset: Ruleset): Outcome {
   const { family } = ruleset;
   const program = `${programName(family)}-restore`;
-  let { err } = command;
-  const into = command.test ? copyRuleset(ruleset) : ruleset;
-  const before = [...into.tables.values()];
-  const isChanged = (): boolean =>
-    !command.test && (into.tables.size !== before.length || before.some((t) => into.tables.get(t.name) !== t));
+  const lines = { out: '', err: command.err };
+  const before = [...ruleset.tables.values()];
+  const ended = (status: number): Outcome => {
+    const { tables } = ruleset;
+    const isChanged = tables.size !== before.length || before.some((t) => tables.get(t.name) !== t);
+    return { status, ...lines, isChanged };
+  };
   try {
     restoreRules(text, source, family, {
-      into,
+      into: ruleset,
       noflush: command.noflush,
       counters: command.counters,
+      test: command.test,
+      ...(command.table === '' ? {} : { table: command.table }),
       warn: (message) => {
-        err += `Warning: ${message}\n`;
+        lines.err += `Warning: ${message}\n`;
+      },
+      ...(command.verbose ? { onLine: (line) => (lines.out += `${line}\n`) } : {}),
+      onCommand: (c, staged) => {
+        lines.out += printedBy(c, staged, command.verbose || c.flags.includes('v'), false);
       },
     });
-    return { status: 0, out: '', err, isChanged: isChanged() };
+    return ended(0);
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    return { status: error.status, out: '', err: err + restoreErrorText(error, program), isChanged: isChanged() };
+    lines.err += restoreErrorText(error, program);
+    return ended(error.status);
   }
 }
 
 /** What iptables-restore writes for an error; the place and what was expected come last, as a hint. */
 export function restoreErrorText(error: RuleError, program: string): string {
   const at = error.position;
-  let text = errorLine(error, program);
+  let text = errorMessage(error, program);
   if (error.status === 2) {
     text += `\nError occurred at line: ${error instanceof RuleTextError ? error.line : (at?.line ?? 0)}`;
     text += `\nTry \`${program} -h' or '${program} --help' for more information.`;
@@ -223,12 +232,6 @@ export function restoreErrorText(error: RuleError, program: string): string {
 
 function restoreUsage(program: string): string {
   return `${program}\n`;
-}
-
-function copyRuleset(ruleset: Ruleset): Ruleset {
-  const copy = emptyRuleset(ruleset.family);
-  for (const table of ruleset.tables.values()) copy.tables.set(table.name, copyTable(table));
-  return copy;
 }
 
 function isTableName(name: string): boolean {

@@ -6,12 +6,12 @@
  */
 import { RuleError } from '../rules/context.js';
 import { errnoText } from '../rules/kernel-checks.js';
-import type { Chain, Family, Rule, Ruleset, Table } from '../rules/model.js';
+import { BUILT_IN, type Chain, type Family, type Rule, type Ruleset, type Table } from '../rules/model.js';
 import { checkTable } from './check.js';
 import type { Command, Scope } from './command.js';
 import { applyCommand, emptyRuleset, openTable } from './edit.js';
-import { errorLine, IPTABLES_VERSION, RuleTextError } from './errors.js';
-import { listChains, verboseLine } from './list.js';
+import { errorLine, errorMessage, IPTABLES_VERSION, RuleTextError } from './errors.js';
+import { type ListOptions, listChains, verboseLine } from './list.js';
 import { CommandParser } from './parse.js';
 import { chainsInOrder, printRule, printRuleBody } from './save.js';
 import { splitShellLine, Words } from './tokens.js';
@@ -33,6 +33,13 @@ export interface FrontOptions {
   /** -L and -S print one JSON object a rule. */
   json?: boolean;
 }
+
+/** How -v begins a line for each chain. */
+const CHAIN_WORDS: ReadonlyMap<string, string> = new Map([
+  ['F', 'Flushing'],
+  ['Z', 'Zeroing'],
+  ['X', 'Deleting'],
+]);
 
 /** The name of the program for a family, as it stands in messages. */
 export function programName(family: Family): string {
@@ -132,48 +139,62 @@ class Front {
       this.out += usage(program);
       return false;
     }
-    const table = openTable(ruleset, command.table);
-    if (command.flags.includes('v')) this.tell(command, table);
-    if (command.verb === 'L' || command.verb === 'S') {
-      this.list(command, table);
-      if (!command.zero) return false;
-    }
+    this.out += printedBy(command, ruleset, command.flags.includes('v'), this.options.json === true);
+    const isList = command.verb === 'L' || command.verb === 'S';
+    if (isList && !command.zero) return false;
     applyCommand(ruleset, command);
     if (command.verb === 'C') return false;
-    checkTable(table, ruleset.family);
+    checkTable(openTable(ruleset, command.table), ruleset.family);
     return true;
   }
+}
 
-  /** What -v says of a command that lists nothing. */
-  private tell(command: Command, table: Table): void {
-    for (const rule of command.rules) this.out += verboseLine(rule, this.ruleset.family);
-  }
+/**
+ * What a command prints on standard output, before it is carried out and whether or not that succeeds.
+ * @throws RuleTextError: a listing of a chain that is not there.
+ */
+export function printedBy(command: Command, ruleset: Ruleset, isVerbose: boolean, isJson: boolean): string {
+  const { verb } = command;
+  const { family } = ruleset;
+  const table = openTable(ruleset, command.table);
+  if (verb !== 'L' && verb !== 'S') return isVerbose ? toldBy(command, verb, table, family) : '';
+  const chains = chainsOf(command, table);
+  let text: string;
+  if (isJson) text = listJson(table, chains, command.number, family);
+  else if (verb === 'S') text = listRules(command, chains, family, isVerbose);
+  else text = listChains(table, chains, command.number, family, listOptions(command, isVerbose));
+  return command.zero && isVerbose ? text + toldBy(command, 'Z', table, family) : text;
+}
 
-  private list(command: Command, table: Table): void {
-    const chains = chainsOf(command, table);
-    if (this.options.json === true) this.out += listJson(table, chains, command.number, this.ruleset.family);
-    else if (command.verb === 'S') this.out += this.listRules(command, chains);
-    else this.out += listChains(table, chains, command.number, this.ruleset.family, listOptions(command));
+/** What -v says of a command that lists nothing. */
+function toldBy(command: Command, verb: string, table: Table, family: Family): string {
+  const { chain, number } = command;
+  let text = '';
+  for (const rule of command.rules) text += verboseLine(rule, family);
+  const what = CHAIN_WORDS.get(verb);
+  if (what === undefined || number > 0) return text;
+  const names = chain === '' ? chainsInOrder(table).map((c) => c.name) : [chain];
+  for (const name of names) {
+    if (verb !== 'X' || chain !== '' || !BUILT_IN[table.name].includes(name)) text += `${what} chain \`${name}'\n`;
   }
+  return text;
+}
 
-  private listRules(command: Command, chains: readonly Chain[]): string {
-    const { family } = this.ruleset;
-    const verbose = command.flags.includes('v');
-    const lines: string[] = [];
-    if (command.number === 0) {
-      for (const chain of chains) lines.push(chainLine(chain, verbose));
-    }
-    for (const chain of chains) {
-      const rules = command.number === 0 ? chain.rules : chain.rules.slice(command.number - 1, command.number);
-      for (const rule of rules) lines.push(`-A ${chain.name}${printRuleBody(rule, family, verbose)}`);
-    }
-    return lines.map((line) => `${line}\n`).join('');
+function listRules(command: Command, chains: readonly Chain[], family: Family, isVerbose: boolean): string {
+  const lines: string[] = [];
+  if (command.number === 0) {
+    for (const chain of chains) lines.push(chainLine(chain, isVerbose));
   }
+  for (const chain of chains) {
+    const rules = command.number === 0 ? chain.rules : chain.rules.slice(command.number - 1, command.number);
+    for (const rule of rules) lines.push(`-A ${chain.name}${printRuleBody(rule, family, isVerbose)}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /** What a program of iptables writes on standard error for an error, and the hint below. */
 export function errorText(error: RuleError, program: string): string {
-  let text = errorLine(error, program);
+  let text = errorMessage(error, program);
   const isBare = error instanceof RuleTextError && error.form === 'bare';
   if (error.status === 2 && !text.startsWith('Try `')) {
     text += `\nTry \`${program} -h' or '${program} --help' for more information.`;
@@ -195,11 +216,11 @@ function chainLine(chain: Chain, verbose: boolean): string {
   return `-P ${chain.name} ${chain.policy}${verbose ? ` -c ${chain.packets} ${chain.bytes}` : ''}`;
 }
 
-function listOptions(command: Command) {
+function listOptions(command: Command, verbose: boolean): ListOptions {
   const { flags } = command;
   return {
     numeric: flags.includes('n'),
-    verbose: flags.includes('v'),
+    verbose,
     exact: flags.includes('x'),
     lineNumbers: flags.includes('0'),
   };

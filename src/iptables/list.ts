@@ -51,7 +51,7 @@ export function listChains(
 /** The line that `-v` prints for a rule that is added, inserted, replaced, deleted or checked. */
 export function verboseLine(rule: Rule, family: Family): string {
   const { inInterface, outInterface, protocol } = rule;
-  const name = protocol === null ? 'all' : listedProtocol(protocol.number);
+  const name = LIBRARY_PROTOCOLS.get(protocol?.number ?? 0) ?? String(protocol?.number);
   const parts = [
     `${targetName(rule)} ${protocol?.invert === true ? '!' : ' '}${name} opt ${optionColumn(rule)}`,
     ` in ${interfaceText(inInterface, '*')} out ${interfaceText(outInterface, '*')} `,
@@ -122,12 +122,22 @@ function targetName({ target }: Rule): string {
 
 function protocolText(number: number, numeric: boolean): string {
   if (numeric) return String(number);
-  return number === 0 ? 'all' : listedProtocol(number);
+  return number === 0 ? 'all' : protocolName(number);
 }
 
-function listedProtocol(number: number): string {
-  return protocolName(number);
-}
+/** The names that iptables knows without asking the machine. */
+const LIBRARY_PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [0, 'all'],
+  [1, 'icmp'],
+  [6, 'tcp'],
+  [17, 'udp'],
+  [50, 'esp'],
+  [51, 'ah'],
+  [58, 'ipv6-icmp'],
+  [132, 'sctp'],
+  [135, 'ipv6-mh'],
+  [136, 'udplite'],
+]);
 
 function optionColumn({ fragment }: Rule): string {
   if (fragment === null) return '--';
@@ -146,13 +156,15 @@ function bang(match: AddressMatch | null): string {
 const LOCALHOST = 0x7f000001;
 /** /etc/networks of a fresh Debian, by the network's address. */
 const NETWORKS: ReadonlyMap<number, string> = new Map([
+  [0, 'default'],
   [0x7f000000, 'loopback'],
   [0xa9fe0000 | 0, 'link-local'],
 ]);
 
 function addressText(match: AddressMatch | null, family: Family, numeric: boolean): string {
   const bits = match === null ? 0 : prefixLength(match.mask, family);
-  if (match === null || bits === 0) {
+  const isAny = !numeric && family !== 2 && match?.address.every((word) => word === 0) === true;
+  if (match === null || bits === 0 || isAny) {
     if (!numeric) return 'anywhere';
     return family === 2 ? '0.0.0.0/0' : '::/0';
   }

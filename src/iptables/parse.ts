@@ -267,8 +267,9 @@ export class CommandParser extends BaseReader {
     if (this.invert) this.fail("unexpected '!' flag");
     const lists = verb === 'L' || verb === 'S';
     const before = this.verb;
+    const wasZero = this.zero;
     this.zero = verb === 'Z' ? before === 'L' || before === 'S' : lists && before === 'Z';
-    if (before !== '' && !this.zero) this.fail(`Cannot use -${verb} with -${before}`);
+    if (before !== '' && (!this.zero || wasZero)) this.fail(`Cannot use -${verb} with -${before}`);
     if (before === '' || lists) this.verb = verb;
     if (value !== '') this.chain = value;
     this.chainAt = this.at - 1;

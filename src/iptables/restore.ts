@@ -51,10 +51,10 @@ export interface RestoreOptions extends LoadRulesOptions {
   table?: string;
   /** Takes the text as `loadRules` does. */
   gentle?: boolean;
-  /** Told of each command once it is carried out, with the ruleset that holds the table it is for: -L and -S are to be answered. */
+  /** Told of each command before it is carried out, with the ruleset that holds the table it is for: -L and -S are to be answered. */
   onCommand?(command: Command, ruleset: Ruleset): void;
-  /** --verbose: told of the chains that are emptied and removed, in iptables-restore's words. */
-  onFlush?(line: string): void;
+  /** --verbose: told of comments as they stand, and of the chains that are emptied and removed, in iptables-restore's words. */
+  onLine?(line: string): void;
 }
 
 const MAX_CHAIN_LEN = 28;
@@ -141,6 +141,7 @@ class Restore {
     while (lines.next()) {
       const line = lines.text;
       const first = line.charCodeAt(0);
+      if (first === 35) this.options.onLine?.(line.trimEnd());
       if (first === 35 || line === '\n' || (this.gentle && line === '')) continue;
       if (this.lenient && line !== this.end) this.leniently(line);
       else this.readLine(line);
@@ -206,20 +207,20 @@ class Restore {
     this.former.clear();
     if (old !== undefined && noflush === true) this.staged.tables.set(old.name, copyTable(old, this.former));
     this.table = openTable(this.staged, name as TableName);
-    if (old !== undefined && noflush !== true) this.flush(old, this.table);
+    if (noflush !== true) this.flush(old ?? this.table, this.table);
   }
 
   /** Policies stay. */
   private flush(old: Table, table: Table): void {
-    const { onFlush } = this.options;
+    const { onLine } = this.options;
     for (const { name, policy } of old.chains.values()) {
       const chain = table.chains.get(name);
       if (chain !== undefined) chain.policy = policy;
     }
-    if (onFlush === undefined) return;
+    if (onLine === undefined) return;
     const chains = chainsInOrder(old);
-    for (const { name } of chains) onFlush(`Flushing chain \`${name}'`);
-    for (const { name, policy } of chains) if (policy === null) onFlush(`Deleting chain \`${name}'`);
+    for (const { name } of chains) onLine(`Flushing chain \`${name}'`);
+    for (const { name, policy } of chains) if (policy === null) onLine(`Deleting chain \`${name}'`);
   }
 
   private commit(table: Table): void {
@@ -290,9 +291,9 @@ class Restore {
     this.split(rule, from);
     const command = this.counters && hasCounters ? this.parseCounted(table, rule, from) : this.parse(table);
     if (command === null) return;
+    this.options.onCommand?.(command, this.staged);
     if (command.verb === 'Z') this.zero(table, command);
     else applyCommand(this.staged, command);
-    this.options.onCommand?.(command, this.staged);
   }
 
   /** -Z leaves alone what this text has set: the kernel does not have it yet. */

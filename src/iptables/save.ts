@@ -45,10 +45,10 @@ export function printRuleBody(rule: Rule, family: Family, withCounters = false):
   // `! -i +` never matches and prints as nothing.
   const { inInterface, outInterface, protocol, fragment, target } = rule;
   if (inInterface !== null && inInterface.name !== '+') {
-    text += `${inInterface.invert ? ' !' : ''} -i ${inInterface.name}`;
+    text += `${inInterface.invert ? ' !' : ''} -i ${interfaceText(inInterface.name)}`;
   }
   if (outInterface !== null && outInterface.name !== '+') {
-    text += `${outInterface.invert ? ' !' : ''} -o ${outInterface.name}`;
+    text += `${outInterface.invert ? ' !' : ''} -o ${interfaceText(outInterface.name)}`;
   }
   if (protocol !== null) text += `${protocol.invert ? ' !' : ''} -p ${protocolName(protocol.number)}`;
   if (fragment !== null) text += fragment.invert ? ' ! -f' : ' -f';
@@ -109,4 +109,9 @@ export function chainsInOrder(table: Table): Chain[] {
 
 function addressText(letter: string, a: AddressMatch, family: Family): string {
   return `${a.invert ? ' !' : ''} -${letter} ${networkText(a.address, a.mask, family)}`;
+}
+
+/** The real program prints a name with a blank as it stands, so that what it saves cannot be restored. */
+function interfaceText(name: string): string {
+  return /[\s"\\]/.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
 }
