@@ -5,11 +5,22 @@ export class ColdRecord {
   masterHelper = '';
   /** Timeouts in ms by state from a CT --timeout policy. */
   timeouts: Int32Array | null = null;
+  /** 128 bits in 4 words; null = none was ever set. */
   labels: Int32Array | null = null;
+  private readonly labelWords = new Int32Array(4);
   /** IPCT_ bits that listeners hear of; -1 = all. */
   ctmask = -1;
   /** How often each of the four counters (R_COUNTERS) has passed 2^32. */
   readonly carries = [0, 0, 0, 0];
+
+  /** Sets bits of a word of the labels. */
+  setLabel(word: number, bits: number): void {
+    if (this.labels === null) {
+      this.labelWords.fill(0);
+      this.labels = this.labelWords;
+    }
+    this.labels[word]! |= bits;
+  }
 
   reset(): void {
     this.helper = '';

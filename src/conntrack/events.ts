@@ -51,6 +51,7 @@ export class EventView {
   doublesBase = 0;
   helper = '';
   masterHelper = '';
+  /** 128 bits in 4 words; null = none was set. */
   labels: Int32Array | null = null;
 }
 
@@ -61,7 +62,9 @@ export class EventRing {
   private readonly doubles: Float64Array;
   private readonly helpers: string[];
   private readonly masterHelpers: string[];
-  private readonly labels: (Int32Array | null)[];
+  /** 4 words an event where `labelled` says so; made when the first connection with labels comes. */
+  private labels = new Int32Array(0);
+  private readonly labelled: Uint8Array;
   private head = 0;
   private tail = 0;
   /** Events that found the ring full. */
@@ -73,7 +76,7 @@ export class EventRing {
     this.doubles = new Float64Array(capacity * EVENT_DOUBLES);
     this.helpers = new Array<string>(capacity).fill('');
     this.masterHelpers = new Array<string>(capacity).fill('');
-    this.labels = new Array<Int32Array | null>(capacity).fill(null);
+    this.labelled = new Uint8Array(capacity);
   }
 
   /** Events waiting to be read. */
@@ -111,13 +114,17 @@ export class EventRing {
   private keepCold(table: ConnTable, slot: number, at: number): void {
     this.helpers[at] = table.helperName(slot);
     this.masterHelpers[at] = table.masterHelperName(slot);
-    this.labels[at] = table.labels(slot);
+    const labels = table.labels(slot);
+    this.labelled[at] = labels === null ? 0 : 1;
+    if (labels === null) return;
+    if (this.labels.length === 0) this.labels = new Int32Array(this.capacity * 4);
+    for (let i = 0; i < 4; i++) this.labels[at * 4 + i] = labels[i]!;
   }
 
   private forgetCold(at: number): void {
     this.helpers[at] = '';
     this.masterHelpers[at] = '';
-    this.labels[at] = null;
+    this.labelled[at] = 0;
   }
 
   /** Fills `view` with the oldest event and takes it off the ring; false: none. */
@@ -137,7 +144,7 @@ export class EventRing {
     view.doublesBase = at * EVENT_DOUBLES;
     view.helper = this.helpers[at]!;
     view.masterHelper = this.masterHelpers[at]!;
-    view.labels = this.labels[at]!;
+    view.labels = this.labelled[at] === 1 ? this.labels.slice(at * 4, at * 4 + 4) : null;
     return true;
   }
 }

@@ -475,6 +475,11 @@ export class ConnTable {
     return this.coldOf(slot).labels;
   }
 
+  /** Sets label bits; the connection has a cold record from then on. */
+  setLabel(slot: number, word: number, bits: number): void {
+    this.coldFor(slot).setLabel(word, bits);
+  }
+
   /** Whether a kept (slot, generation) pair still names the same connection. */
   isAlive(slot: number, generation: number): boolean {
     return generation !== 0 && this.words[(slot << RECORD_SHIFT) + R_ID] === generation;

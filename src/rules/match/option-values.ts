@@ -3,7 +3,7 @@
  * iptables 1.8.9 (libxtables' option parser).
  */
 import { ADDRESS_WORDS, parseAddress } from '../../wire/address.js';
-import { AF_INET } from '../../wire/packet.js';
+import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import { fillMask, prefixLength } from '../address.js';
 import type { OptionContext } from '../extension.js';
 import type { Family } from '../model.js';
@@ -58,7 +58,7 @@ export function hostOption(value: string, family: Family, c: OptionContext): Int
     return out;
   }
   if (!readNumericHost(value, family, out)) {
-    const other = family !== AF_INET && readAton(value) !== null;
+    const other = family === AF_INET ? parseAddress(value, out) === AF_INET6 : readAton(value) !== null;
     c.fail(`getaddrinfo: ${other ? 'Address family for hostname not supported' : 'Name or service not known'}`, value);
   }
   return out;
