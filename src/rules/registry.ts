@@ -5,6 +5,7 @@ import type { Extension, MatchExtension, OptionSpec, TargetExtension } from './e
 import { addrtype } from './match/addrtype.js';
 import { ah } from './match/ah.js';
 import { cgroup } from './match/cgroup.js';
+import { cluster } from './match/cluster.js';
 import { comment } from './match/comment.js';
 import { connbytes } from './match/connbytes.js';
 import { connlabel } from './match/connlabel.js';
@@ -18,6 +19,7 @@ import { dscp } from './match/dscp.js';
 import { dst } from './match/dst.js';
 import { ecn } from './match/ecn.js';
 import { esp } from './match/esp.js';
+import { eui64 } from './match/eui64.js';
 import { frag } from './match/frag.js';
 import { hashlimit } from './match/hashlimit.js';
 import { hbh } from './match/hbh.js';
@@ -25,6 +27,7 @@ import { helper } from './match/helper.js';
 import { hl } from './match/hl.js';
 import { icmp } from './match/icmp.js';
 import { icmp6 } from './match/icmp6.js';
+import { ipcomp } from './match/ipcomp.js';
 import { iprange } from './match/iprange.js';
 import { ipv6header } from './match/ipv6header.js';
 import { ipvs } from './match/ipvs.js';
@@ -32,6 +35,7 @@ import { length } from './match/length.js';
 import { limit } from './match/limit.js';
 import { mac } from './match/mac.js';
 import { mark } from './match/mark.js';
+import { mh } from './match/mh.js';
 import { multiport } from './match/multiport.js';
 import { nfacct } from './match/nfacct.js';
 import { osf } from './match/osf.js';
@@ -46,6 +50,7 @@ import { rpfilter } from './match/rpfilter.js';
 import { rt } from './match/rt.js';
 import { sctp } from './match/sctp.js';
 import { socket } from './match/socket.js';
+import { srh } from './match/srh.js';
 import { state } from './match/state.js';
 import { statistic } from './match/statistic.js';
 import { string } from './match/string.js';
@@ -67,6 +72,7 @@ import { DNAT } from './target/DNAT.js';
 import { DSCP } from './target/DSCP.js';
 import { ECN } from './target/ECN.js';
 import { HL } from './target/HL.js';
+import { HMARK } from './target/HMARK.js';
 import { IDLETIMER } from './target/IDLETIMER.js';
 import { LED } from './target/LED.js';
 import { LOG } from './target/LOG.js';
@@ -95,6 +101,7 @@ export const MATCHES: readonly MatchExtension[] = [
   addrtype,
   ah,
   cgroup,
+  cluster,
   comment,
   connbytes,
   connlabel,
@@ -108,6 +115,7 @@ export const MATCHES: readonly MatchExtension[] = [
   dst,
   ecn,
   esp,
+  eui64,
   frag,
   hashlimit,
   hbh,
@@ -115,6 +123,7 @@ export const MATCHES: readonly MatchExtension[] = [
   hl,
   icmp,
   icmp6,
+  ipcomp,
   iprange,
   ipv6header,
   ipvs,
@@ -122,6 +131,7 @@ export const MATCHES: readonly MatchExtension[] = [
   limit,
   mac,
   mark,
+  mh,
   multiport,
   nfacct,
   osf,
@@ -136,6 +146,7 @@ export const MATCHES: readonly MatchExtension[] = [
   rt,
   sctp,
   socket,
+  srh,
   state,
   statistic,
   string,
@@ -160,6 +171,7 @@ export const TARGETS: readonly TargetExtension[] = [
   DSCP,
   ECN,
   HL,
+  HMARK,
   IDLETIMER,
   LED,
   LOG,
@@ -203,23 +215,12 @@ export interface Registry {
 const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
   ['icmpv6', 'icmp6'],
   ['ipv6-icmp', 'icmp6'],
-  ['mobility-header', 'mh'],
-  ['ipv6-mh', 'mh'],
 ];
 
 /** Matches of iptables 1.8.9 that are not here yet: refused by that word, not as if nobody knew them. */
-export const MATCHES_TO_COME: ReadonlySet<string> = new Set([
-  'bpf',
-  'cluster',
-  'eui64',
-  'mh',
-  'rateest',
-  'set',
-  'srh',
-  'time',
-]);
+export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest', 'set', 'time']);
 /** Targets of iptables 1.8.9 that are not here yet. */
-export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'HMARK', 'RATEEST', 'SET', 'SNPT']);
+export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SET', 'SNPT']);
 
 const IPV4 = makeRegistry(2);
 const IPV6 = makeRegistry(10);
@@ -235,7 +236,7 @@ function makeRegistry(family: Family): Registry {
   const targets = new Map<string, Known<TargetExtension>>();
   for (const extension of MATCHES) {
     if (!extension.families.includes(family)) continue;
-    const known = { extension, options: optionsOf(extension) };
+    const known = { extension, options: optionsOf(extension, family) };
     matches.set(extension.name, known);
     if (extension.impliedBy !== undefined) implied.set(extension.impliedBy, known);
   }
@@ -244,14 +245,16 @@ function makeRegistry(family: Family): Registry {
     if (known !== undefined) matches.set(alias, known);
   }
   for (const extension of TARGETS) {
-    if (extension.families.includes(family)) targets.set(extension.name, { extension, options: optionsOf(extension) });
+    if (extension.families.includes(family))
+      targets.set(extension.name, { extension, options: optionsOf(extension, family) });
   }
   return { family, matches, targets, implied };
 }
 
-function optionsOf(extension: Extension): Map<string, OptionSpec> {
+function optionsOf(extension: Extension, family: Family): Map<string, OptionSpec> {
   const options = new Map<string, OptionSpec>();
   for (const option of extension.options) {
+    if (option.family !== undefined && option.family !== family) continue;
     options.set(option.name, option);
     for (const alias of option.aliases ?? []) options.set(alias, option);
   }
