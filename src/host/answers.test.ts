@@ -6,7 +6,7 @@ import {
   ipv4ChecksumOk,
   transportChecksumOk,
 } from '../wire/checksum.js';
-import { CT_NEW, CT_NONE, CT_UNTRACKED, PACKET_BROADCAST, PARSE_OK, Packet } from '../wire/packet.js';
+import { CT_NEW, CT_NONE, CT_UNTRACKED, PACKET_BROADCAST, PARSE_OK, Packet, T_SRC } from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { Answers } from './answers.js';
 import { compileHost } from './config.js';
@@ -79,6 +79,13 @@ function packet6(s: Shape): Packet {
   view.setInt32(36, 8);
   bytes.set(body, 40);
   return parsed(bytes, s);
+}
+
+/** From fd00:1::, which all routers of that network have. */
+function fromSubnetRouters(): Packet {
+  const p = packet6({ protocol: 17, body: [0, 1, 0, 2, 0, 8, 0, 0] });
+  p.tuple[T_SRC + 3] = 0;
+  return p;
 }
 
 function parsed(bytes: Uint8Array, s: Shape): Packet {
@@ -199,6 +206,7 @@ describe('ICMP errors', () => {
     ['groups', packet4({ ...UDP, destination: 0xe0000001 | 0 })],
     ['IPv6 groups', packet6({ ...UDP, destination: 0xff020000 | 0 })],
     ['the unspecified source', packet6({ ...UDP, source: 0 })],
+    ["an anycast address of the host's own", fromSubnetRouters()],
   ])('are not sent about %s', (_claim, p) => {
     expect(answers.icmpError(p, p.family === 2 ? 11 : 3, 0, 0)).toBe(false);
   });

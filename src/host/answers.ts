@@ -200,6 +200,8 @@ export class Answers {
     if (group && type !== ICMPV6_PKT_TOOBIG && type !== ICMPV6_PARAMPROB) return false;
     const unspecified = (tuple[T_SRC]! | tuple[T_SRC + 1]! | tuple[T_SRC + 2]! | tuple[T_SRC + 3]!) === 0;
     if (unspecified || tuple[T_SRC]! >>> 24 === 255 || isIneligible(p)) return false;
+    // nobody in particular: this host would answer itself (icmpv6_route_lookup)
+    if (this.routing.addressType(AF_INET6, tuple, T_SRC, 0) === RTN_ANYCAST) return false;
     const local = this.routing.addressType(AF_INET6, tuple, T_DST, 0);
     if (!group && (local === RTN_LOCAL || local === RTN_ANYCAST)) {
       for (let i = 0; i < 4; i++) this.source[i] = tuple[T_DST + i]!;
