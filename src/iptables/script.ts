@@ -2,13 +2,13 @@
  * A shell script that is a plain list of iptables commands, run on an empty ruleset.
  *
  * Known: comments, blank lines, `#!`, simple assignments (`NAME=value`, `export NAME=value`) and `$NAME`, `set -e` and the like, `exit`,
- * a path or `sudo` before the command, `iptables` and `ip6tables` (also `-legacy`, `-nft`): each family takes its own. Everything else
- * is refused.
+ * a path or `sudo` before the command, `iptables` and `ip6tables` (also `-legacy`, `-nft`): each family takes its own. A line without
+ * a program (`-A INPUT ...`) is one of `iptables -S`, of the filter table. Everything else is refused.
  */
 import { RuleError } from '../rules/context.js';
 import type { Family, Position, Ruleset } from '../rules/model.js';
 import { checkTable } from './check.js';
-import type { Scope } from './command.js';
+import type { Command, Scope } from './command.js';
 import { applyCommand, emptyRuleset, openTable } from './edit.js';
 import { RuleTextError } from './errors.js';
 import { CommandParser } from './parse.js';
@@ -49,6 +49,8 @@ export function loadScript(text: string, file: string, family: Family, options: 
 }
 
 const ASSIGNMENT = /^([A-Za-z_]\w*)=/;
+/** A line of `iptables -S`. */
+const LISTED_RULE = /^-[ANP]$/;
 const PROGRAM = /^(?:.*\/)?(ip6?tables)(?:-legacy|-nft)?$/;
 
 /** False: `exit`. */
@@ -67,6 +69,10 @@ function runCommand(
     assign(words, first === 'export' ? 1 : 0, variables, file);
     return true;
   }
+  if (LISTED_RULE.test(first)) {
+    applyParsed(parser.parse(words, 0, 'filter'), ruleset);
+    return true;
+  }
   if (first === 'sudo') at++;
   const name = at < words.count ? (words.text[at] as string) : '';
   const program = PROGRAM.exec(name);
@@ -74,9 +80,12 @@ function runCommand(
     refuse(words, Math.min(at, words.count - 1), file, `"${name || first}" is not known here`);
   }
   if ((program[1] === 'iptables') !== (ruleset.family === 2)) return true;
-  const command = parser.parse(words, at + 1, 'filter');
-  if (command !== null) applyCommand(ruleset, command);
+  applyParsed(parser.parse(words, at + 1, 'filter'), ruleset);
   return true;
+}
+
+function applyParsed(command: Command | null, ruleset: Ruleset): void {
+  if (command !== null) applyCommand(ruleset, command);
 }
 
 function assign(words: Words, from: number, variables: Variables, file: string): void {

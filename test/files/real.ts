@@ -61,3 +61,18 @@ export function withoutEmptyTables(text: string): string {
   const rest = tables.filter((t) => t.split('\n').some((l) => !/^(\*\w+|:\w+ ACCEPT \[0:0\]|COMMIT)$/.test(l)));
   return rest.sort().join('\n');
 }
+
+/** What iptables-save -c prints after a shell script of iptables commands, each of them the legacy one's. */
+export function realScript(script: string, family: Family): string {
+  const program = family === 2 ? 'iptables-legacy' : 'ip6tables-legacy';
+  const commands = [
+    'iptables() { iptables-legacy "$@"; }',
+    'ip6tables() { ip6tables-legacy "$@"; }',
+    'sudo() { "$@"; }',
+    `(${script.replace(/(\/usr)?\/sbin\/(?=ip6?tables)/g, '')}\n) || exit 9`,
+    `exec ${program}-save -c`,
+  ];
+  const r = spawnSync('unshare', ['-n', 'sh', '-c', commands.join('\n')], { encoding: 'utf8' });
+  if (r.status !== 0) throw new Error(`not asked: ${r.stderr} ${r.error ?? ''}`);
+  return withoutEmptyTables(r.stdout);
+}
