@@ -10,26 +10,39 @@ import { CommandParser } from './parse.js';
 import { printRuleBody } from './save.js';
 import { splitShellLine } from './tokens.js';
 
-type Row = [family: string, table: string, chain: string, rule: string, result: string, numeric: string, named: string];
+type Row = [
+  family: string,
+  table: string,
+  chain: string,
+  rule: string,
+  result: string,
+  numeric: string,
+  named: string,
+  warning: string,
+];
 
 /** What iptables-legacy 1.8.9 answered on Linux 6.18; `=` is the rule itself, or the listing with -n. */
 const ROWS = readFileSync(new URL('../../test/fixtures/rules/packet-extension-lines.tsv', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => {
-    const [family, table, chain, rule, result, numeric = '', named = ''] = line.split('\t') as Row;
+    const [family, table, chain, rule, result, numeric = '', named = '', warning = ''] = line.split('\t') as Row;
     const saved = result === '=' ? rule : result;
-    return [family, table, chain, rule, saved, numeric, named === '=' ? numeric : named] as Row;
+    return [family, table, chain, rule, saved, numeric, named === '=' ? numeric : named, warning] as Row;
   });
 
 /** The rule of `-t table -A chain RULE` on an empty ruleset, or iptables' refusal. */
-function append(row: Row): Rule | string {
+function append(row: Row, warnings: string[]): Rule | string {
   const family: Family = row[0] === '6' ? 10 : 2;
   const [, table, chain, text] = row;
   const rules = emptyRuleset(family);
   const chains = openTable(rules, table as 'filter').chains;
   if (!chains.has(chain)) chains.set(chain, { name: chain, policy: null, packets: 0, bytes: 0, rules: [] });
-  const scope: Scope = { isChain: (_t, name) => chains.has(name), chainNames: () => chains.keys(), warn: () => {} };
+  const scope: Scope = {
+    isChain: (_t, name) => chains.has(name),
+    chainNames: () => chains.keys(),
+    warn: (w) => warnings.push(w),
+  };
   try {
     const words = splitShellLine(`-t ${table} -A ${chain} ${text}`);
     applyCommand(rules, new CommandParser(family, 'line', scope).parse(words, 0, 'filter') as Command);
@@ -49,8 +62,10 @@ function listing(rule: Rule, family: Family, numeric: boolean): string {
 
 describe('rules with extensions over packet bytes and state are taken, printed, listed or refused as by iptables 1.8.9', () => {
   test.each(ROWS)('IPv%s -t %s -A %s %s', (...row) => {
-    const [family, , , , saved, numeric, named] = row;
-    const made = append(row);
+    const [family, , , , saved, numeric, named, warning] = row;
+    const warnings: string[] = [];
+    const made = append(row, warnings);
+    expect(warnings.join('')).toBe(warning);
     const number: Family = family === '6' ? 10 : 2;
     if (typeof made === 'string') {
       expect(made).toBe(saved);

@@ -49,6 +49,7 @@ import { recent } from './match/recent.js';
 import { rpfilter } from './match/rpfilter.js';
 import { rt } from './match/rt.js';
 import { sctp } from './match/sctp.js';
+import { set } from './match/set.js';
 import { socket } from './match/socket.js';
 import { srh } from './match/srh.js';
 import { state } from './match/state.js';
@@ -56,6 +57,7 @@ import { statistic } from './match/statistic.js';
 import { string } from './match/string.js';
 import { tcp } from './match/tcp.js';
 import { tcpmss } from './match/tcpmss.js';
+import { time } from './match/time.js';
 import { tos } from './match/tos.js';
 import { ttl } from './match/ttl.js';
 import { u32 } from './match/u32.js';
@@ -85,6 +87,7 @@ import { NOTRACK } from './target/NOTRACK.js';
 import { REDIRECT } from './target/REDIRECT.js';
 import { REJECT } from './target/REJECT.js';
 import { SECMARK } from './target/SECMARK.js';
+import { SET } from './target/SET.js';
 import { SNAT } from './target/SNAT.js';
 import { SYNPROXY } from './target/SYNPROXY.js';
 import { TCPMSS } from './target/TCPMSS.js';
@@ -145,6 +148,7 @@ export const MATCHES: readonly MatchExtension[] = [
   rpfilter,
   rt,
   sctp,
+  set,
   socket,
   srh,
   state,
@@ -152,6 +156,7 @@ export const MATCHES: readonly MatchExtension[] = [
   string,
   tcp,
   tcpmss,
+  time,
   tos,
   ttl,
   u32,
@@ -184,6 +189,7 @@ export const TARGETS: readonly TargetExtension[] = [
   REDIRECT,
   REJECT,
   SECMARK,
+  SET,
   SNAT,
   SYNPROXY,
   TCPMSS,
@@ -218,9 +224,9 @@ const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
 ];
 
 /** Matches of iptables 1.8.9 that are not here yet: refused by that word, not as if nobody knew them. */
-export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest', 'set', 'time']);
+export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest', 'time']);
 /** Targets of iptables 1.8.9 that are not here yet. */
-export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SET', 'SNPT']);
+export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SNPT']);
 
 const IPV4 = makeRegistry(2);
 const IPV6 = makeRegistry(10);
