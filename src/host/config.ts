@@ -54,12 +54,38 @@ export interface NeighbourConfig {
   dev: string;
 }
 
-/** A set for -m set, as ipset(8) would hold it. */
+/** A set for -m set and -j SET, as `ipset create` makes it; the options have ipset's names. */
 export interface SetConfig {
-  /** As ipset(8) names it: `hash:net`, `hash:ip`. */
+  /** As ipset(8) names it: `hash:net`, `hash:ip,port`, `bitmap:port`, `list:set`. */
   type: string;
-  /** One member each, as `ipset add` takes it. */
-  entries: string[];
+  /** Of the addresses; inet where absent. */
+  family?: 'inet' | 'inet6';
+  /** Seconds that an entry stays if it does not say otherwise; 0 = for ever. Absent: entries stay, and have no timeouts. */
+  timeout?: number;
+  /** Whether entries count packets and bytes. */
+  counters?: boolean;
+  /** Whether entries may have comments. */
+  comment?: boolean;
+  /** Whether entries may have marks, for `-j SET --map-set`. */
+  skbinfo?: boolean;
+  /** Whether a full set gives up an entry for a new one. */
+  forceadd?: boolean;
+  /** Most entries; 65536 where absent. */
+  maxelem?: number;
+  /** Printed only. */
+  hashsize?: number;
+  /** Prefix length that addresses are cut to (hash:ip, hash:ip,port, bitmap:ip). */
+  netmask?: number;
+  /** Bits of addresses that count, in place of a netmask (hash:ip, hash:ip,port). */
+  bitmask?: string;
+  /** Bits of the mark that count (hash:ip,mark). */
+  markmask?: number | string;
+  /** `10.0.0.0/16`, `1024-2047`; bitmaps need it. */
+  range?: string;
+  /** Of a list; printed only. */
+  size?: number;
+  /** As `ipset add` takes them behind the set's name, options included: `10.0.0.0/8 timeout 300`. */
+  entries?: string[];
 }
 
 /** A host as plain data. Everything may be left out. */
@@ -74,7 +100,7 @@ export interface HostConfig {
   sysctl?: Record<string, number | string>;
   /** Names of kernel modules. Nothing depends on them: matches and targets are there without, helpers are not supported. */
   modules?: string[];
-  /** Sets by name, for `-m set`, which is not supported: a rule with it is refused. */
+  /** Sets by name, for `-m set` and `-j SET`. A list's members may stand behind it. */
   sets?: Record<string, SetConfig>;
   /** Timeout policies by name, for `-j CT --timeout`, as `nfct add timeout` makes them. */
   timeouts?: Record<string, TimeoutConfig>;

@@ -47,7 +47,13 @@ export class Host extends HostKernel {
    * @throws RuleError with file, line and column; the former rules stay then.
    */
   load(ruleset: Ruleset, options: LoadOptions = {}): void {
-    this.engine.load(ruleset, options);
+    let taken = false;
+    try {
+      this.engine.load(ruleset, options);
+      taken = true;
+    } finally {
+      this.setStore.rulesLoaded(ruleset.family, taken);
+    }
     if (ruleset.tables.has('nat')) this.nat.enable();
   }
 

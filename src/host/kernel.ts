@@ -27,6 +27,8 @@ import { RuleEngine, TABLE_NAT } from '../rules/evaluate.js';
 import type { EngineHost } from '../rules/load.js';
 import { type Family, TABLE_NAMES } from '../rules/model.js';
 import { TRACE_WORDS } from '../rules/program.js';
+import { Sets } from '../rules/set/sets.js';
+import type { SetStore } from '../rules/set/store.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
 import { transportChecksumOk } from '../wire/checksum.js';
 import {
@@ -66,6 +68,7 @@ import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } fro
 import { type EmitSink, HostResult } from './results.js';
 import { PacketRoom } from './room.js';
 import { type Routing, WAY_INPUT } from './routing.js';
+import { fillSets } from './sets.js';
 
 /** What a host is made from besides its configuration. */
 export interface HostOptions {
@@ -117,6 +120,10 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   readonly shared = new Map<string, unknown>();
   /** @internal */
   readonly templates: (Template | null)[];
+  /** The host's sets (ipset), for `-m set` and `-j SET`: those of its description to begin with. */
+  readonly sets: Sets;
+  /** @internal */
+  readonly setStore: SetStore;
 
   /* RuleContext */
   /** The host's clock in ms since the epoch, to be read; `advance` sets it. */
@@ -174,6 +181,9 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     for (const [name, policy] of this.network.timeouts) this.tracker.timeoutPolicies.set(name, policy);
     this.nat = new Nat(this.tracker, this);
     this.templates = this.tracker.templates;
+    this.sets = new Sets(this);
+    this.setStore = this.sets.store;
+    fillSets(this.sets, this.network.sets);
     this.engine = new RuleEngine(this);
     this.stack = options.answers ? new LocalStack(this.routing, this.network.sysctl, this.options) : null;
     for (let i = 0; i < ANSWER_DEPTH; i++) {
@@ -196,6 +206,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   advance(nowMs: number): void {
     if (!(nowMs > this.nowMs)) return;
     this.nowMs = nowMs;
+    this.setStore.begin();
     this.tracker.advance(nowMs, EXPIRE_BUDGET);
     if (nowMs >= this.defragmenter.dueMs) this.expireFragments();
   }

@@ -38,7 +38,10 @@ const TOP = ['interfaces', 'routes', 'neighbours', 'sysctl', 'modules', 'sets', 
 const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu'];
 const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src'];
 const NEIGHBOUR = ['address', 'mac', 'dev'];
-const SET = ['type', 'entries'];
+const SET_WORDS = ['type', 'family', 'bitmask', 'range'];
+const SET_FLAGS = ['counters', 'comment', 'skbinfo', 'forceadd'];
+const SET_NUMBERS = ['timeout', 'maxelem', 'hashsize', 'netmask', 'markmask', 'size'];
+const SET = [...SET_WORDS, ...SET_FLAGS, ...SET_NUMBERS, 'entries'];
 
 class HostFileReader {
   private readonly text: string;
@@ -127,10 +130,11 @@ class HostFileReader {
   private sets(node: Node, path: string): Record<string, SetConfig> {
     const sets: Record<string, SetConfig> = {};
     for (const [name, value, at] of this.pairs(this.map(node, path, null), path)) {
-      const item: SetConfig = { type: '', entries: [] };
+      const item: SetConfig & Record<string, unknown> = { type: '' };
       for (const [key, v, p] of this.pairs(this.map(value, at, SET), at)) {
-        if (key === 'type') item.type = this.string(v, p);
-        else item.entries = this.list(v, p, (n, q) => this.string(n, q));
+        if (key === 'entries') item.entries = this.list(v, p, (n, q) => this.string(n, q));
+        else if (SET_FLAGS.includes(key)) item[key] = this.flag(v, p);
+        else item[key] = SET_WORDS.includes(key) ? this.string(v, p) : this.number(v, p);
       }
       if (item.type === '') throw this.error(`set "${name}" needs a type such as "hash:net"`, value);
       sets[name] = item;
@@ -213,6 +217,11 @@ class HostFileReader {
     this.note(path, node);
     if (isScalar(node) && typeof node.value === 'number' && Number.isInteger(node.value)) return node.value;
     throw this.error(`${path}: expected a whole number`, node);
+  }
+
+  private flag(node: Node, path: string): boolean {
+    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    throw this.error(`${path}: expected true or false`, node);
   }
 
   private plain(node: Node, path: string): number | string {

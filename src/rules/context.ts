@@ -7,6 +7,7 @@ import type { Nat } from '../nat/nat.js';
 import type { Packet } from '../wire/packet.js';
 import type { HostFacts } from './host-facts.js';
 import type { Family, Position, Rule } from './model.js';
+import type { SetStore } from './set/store.js';
 
 /** Results of a target and of a table walk: the next rule decides. */
 export const VERDICT_CONTINUE = -1;
@@ -71,6 +72,8 @@ export interface LoadContext {
   shared<T>(key: string, make: () => T): T;
   /** What the host's description says; constant, to be kept by the loaded rule. */
   facts: HostFacts;
+  /** The host's sets (ipset); null: it has none and cannot have any. */
+  sets: SetStore | null;
   /** Registers a template and returns its number for Packet.template (never 0). */
   template(t: Template): number;
   /** RuleError with the rule's position; `status` 1: the kernel refuses it, 2: parameter problem. */

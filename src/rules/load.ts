@@ -20,6 +20,7 @@ import { RuleError } from './context.js';
 import type { Extension, MatchFunction, TargetFunction } from './extension.js';
 import { type HostFacts, NO_FACTS } from './host-facts.js';
 import { BUILT_IN, type Chain, type Family, HOOK_NAMES, type Position, type Rule, type Table } from './model.js';
+import type { SetStore } from './set/store.js';
 
 /** What the rules need of the host that they work for. The host implements it. */
 export interface EngineHost {
@@ -34,6 +35,8 @@ export interface EngineHost {
   readonly templates: (Template | null)[];
   /** What the host's description says for rules; absent: nothing. */
   readonly facts?: HostFacts;
+  /** Its sets; absent: it has none. */
+  readonly setStore?: SetStore;
   /**
    * A packet with `traced` set has passed a rule: the kernel's `TRACE: table:chain:kind:number` line. `table` is an index as in
    * RuleEngine.run, `chain` one into RuleEngine.program(...).chains, `kind` a TRACE_ constant.
@@ -314,6 +317,7 @@ function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: Loade
       return host.shared.get(key) as T;
     },
     facts: host.facts ?? NO_FACTS,
+    sets: host.setStore ?? null,
     template: (t) => templateNumber(t, host.templates),
     fail(message, status = 1): never {
       throw new RuleError(message, rule.position, status);
