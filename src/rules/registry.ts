@@ -224,7 +224,7 @@ const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
 ];
 
 /** Matches of iptables 1.8.9 that are not here yet: refused by that word, not as if nobody knew them. */
-export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest', 'time']);
+export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest']);
 /** Targets of iptables 1.8.9 that are not here yet. */
 export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SNPT']);
 
