@@ -30,7 +30,7 @@ export {
   type SetConfig,
 } from './host/config.js';
 export { Host } from './host/host.js';
-export type { HostOptions } from './host/kernel.js';
+export type { HostOptions } from './host/host-options.js';
 export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
 export {
   type EmitSink,

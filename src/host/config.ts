@@ -6,11 +6,13 @@
 import type { TimeoutPolicy } from '../conntrack/lifecycle.js';
 import { Settings } from '../conntrack/sysctl.js';
 import type { HostInterface } from '../rules/context.js';
+import type { AccountingQuota } from '../rules/host-facts.js';
 import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
 import { AF_INET6 } from '../wire/packet.js';
 import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
 import { ROUTE_TYPES, Routing } from './routing.js';
+import { compileSocket, type SocketConfig, type SocketEntry } from './socket-config.js';
 import { sysctlProblem } from './sysctl-values.js';
 import { compileTimeouts, type TimeoutConfig } from './timeouts.js';
 
@@ -26,6 +28,8 @@ export interface InterfaceConfig {
   group?: number;
   /** Bytes of an IP packet; 1500 where absent, 65536 on lo. */
   mtu?: number;
+  /** Number of the CPU that handles what arrives there, for `-m cpu`; the host's `cpu` where absent. */
+  cpu?: number;
 }
 
 /** A route of the main table, as ip-route(8) takes it. Connected prefixes come with the addresses. */
@@ -42,6 +46,8 @@ export interface RouteConfig {
   metric?: number;
   /** Source address for packets that the host makes. */
   src?: string;
+  /** Routing realm, for `-m realm`: a number, `cosmos` (0), or `SOURCE/DESTINATION` as ip-route's `realms` takes it. IPv4 only. */
+  realm?: number | string;
 }
 
 /** Who sits behind which MAC address. */
@@ -104,6 +110,25 @@ export interface HostConfig {
   sets?: Record<string, SetConfig>;
   /** Timeout policies by name, for `-j CT --timeout`, as `nfct add timeout` makes them. */
   timeouts?: Record<string, TimeoutConfig>;
+  /**
+   * The host's sockets, for `-m owner`, `-m cgroup`, `-m socket`, `-j TPROXY` and `-j LOG --log-uid`. Where it is absent, nothing is
+   * known of sockets, and rules that ask for one are in doubt; an empty list says that there is none.
+   */
+  sockets?: SocketConfig[];
+  /** Bits (0 to 127) of connection labels by name, as connlabel.conf gives them. */
+  labels?: Record<string, number>;
+  /** Accounting objects by name, for `-m nfacct`: a rule with another name is refused. Absent: each name that a rule uses is one. */
+  nfacct?: Record<string, AccountingConfig | null>;
+  /** Number of the CPU that handles packets, for `-m cpu`; 0 where absent. */
+  cpu?: number;
+}
+
+/** An accounting object as `nfacct add` makes it. */
+export interface AccountingConfig {
+  /** Rules match only once more than this is counted; absent: always. */
+  quota?: number;
+  /** What the quota counts; bytes where absent. */
+  unit?: 'packets' | 'bytes';
 }
 
 /** A host description that cannot be taken; `path` names the place: `interfaces[1].addresses[0]`. */
@@ -132,6 +157,14 @@ export interface HostNetwork {
   /** By name. */
   timeouts: ReadonlyMap<string, TimeoutPolicy>;
   modules: ReadonlySet<string>;
+  /** null: the description says nothing of sockets. */
+  sockets: readonly SocketEntry[] | null;
+  /** Bits by name. */
+  labels: ReadonlyMap<string, number>;
+  /** By name; null: those that rules name. */
+  accounting: ReadonlyMap<string, AccountingQuota | null> | null;
+  /** By interface index; [0] for what the host makes. */
+  cpus: Int32Array;
   sets: ReadonlyMap<string, SetConfig>;
 }
 
@@ -173,6 +206,10 @@ export class Sysctls {
 const LO_ADDRESSES = ['127.0.0.1/8', '::1/128'];
 const LO_MTU = 65536;
 const DEFAULT_MTU = 1500;
+const MAX_LABEL = 127;
+/** Kernel: NFACCT_NAME_MAX with the 0 behind it. */
+const MAX_ACCOUNTING_NAME = 31;
+const MAX_CPU = 65535;
 
 /** Checks and compiles a host; throws HostConfigError with the place of the first thing that is wrong. */
 export function compileHost(config: HostConfig): HostNetwork {
@@ -211,12 +248,55 @@ export function compileHost(config: HostConfig): HostNetwork {
     neighbours,
     sysctl,
     settings,
-    timeouts: compileTimeouts(config.timeouts ?? {}, settings, (path, message) => {
-      throw new HostConfigError(path, message);
-    }),
+    timeouts: compileTimeouts(config.timeouts ?? {}, settings, complain),
     modules: new Set(config.modules ?? []),
+    sockets: config.sockets?.map((item, n) => compileSocket(item, `sockets[${n}]`, complain)) ?? null,
+    labels: compileLabels(config.labels ?? {}),
+    accounting: config.nfacct === undefined ? null : compileAccounting(config.nfacct),
+    cpus: compileCpus(config, interfaces),
     sets: new Map(Object.entries(config.sets ?? {})),
   };
+}
+
+function complain(path: string, message: string): never {
+  throw new HostConfigError(path, message);
+}
+
+/** A whole number from 0 to `max`. */
+function checkNumber(value: unknown, max: number, path: string): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+  return complain(path, `expected a whole number from 0 to ${max}, got ${quote(value)}`);
+}
+
+function compileLabels(labels: Readonly<Record<string, number>>): Map<string, number> {
+  return new Map(Object.entries(labels).map(([name, bit]) => [name, checkNumber(bit, MAX_LABEL, `labels.${name}`)]));
+}
+
+function compileAccounting(objects: Readonly<Record<string, AccountingConfig | null>>) {
+  const compiled = new Map<string, AccountingQuota | null>();
+  for (const [name, item] of Object.entries(objects)) {
+    const path = `nfacct.${name}`;
+    if (name === '' || name.length > MAX_ACCOUNTING_NAME)
+      complain(path, `expected a name of 1 to ${MAX_ACCOUNTING_NAME} characters`);
+    const unit = item?.unit ?? 'bytes';
+    if (unit !== 'packets' && unit !== 'bytes')
+      complain(`${path}.unit`, `expected packets or bytes, got ${quote(unit)}`);
+    if (item?.unit !== undefined && item.quota === undefined) complain(`${path}.unit`, 'a unit without "quota"');
+    const limit = item?.quota;
+    const quota = limit === undefined ? null : checkNumber(limit, Number.MAX_SAFE_INTEGER, `${path}.quota`);
+    compiled.set(name, quota === null ? null : { limit: quota, packets: unit === 'packets' });
+  }
+  return compiled;
+}
+
+function compileCpus(config: HostConfig, interfaces: readonly (HostInterface | null)[]): Int32Array {
+  const own = checkNumber(config.cpu ?? 0, MAX_CPU, 'cpu');
+  const cpus = new Int32Array(interfaces.length).fill(own);
+  for (const [n, { name, cpu }] of (config.interfaces ?? []).entries()) {
+    const index = interfaces.findIndex((i) => i?.name === name);
+    if (cpu !== undefined) cpus[index] = checkNumber(cpu, MAX_CPU, `interfaces[${n}].cpu`);
+  }
+  return cpus;
 }
 
 function compileInterface(
@@ -286,7 +366,22 @@ function compileRoute(item: RouteConfig, path: string, interfaceIndex: Map<strin
   const metric = item.metric ?? (to.family === AF_INET6 ? 1024 : 0);
   if (!Number.isInteger(metric) || metric < 0)
     throw new HostConfigError(`${path}.metric`, `expected a number, got ${quote(metric)}`);
-  return { ...to, type: kind, dev, via: viaFamily === 0 ? null : via, metric, src: hasSource ? src : null };
+  const realm = readRealm(item.realm ?? 0);
+  if (realm === null || (to.family === AF_INET6 && item.realm !== undefined))
+    throw new HostConfigError(
+      `${path}.realm`,
+      `expected 0 to 65535, cosmos, or two of them as SOURCE/DESTINATION, of an IPv4 route, got ${quote(item.realm)}`,
+    );
+  return { ...to, type: kind, dev, via: viaFamily === 0 ? null : via, metric, src: hasSource ? src : null, realm };
+}
+
+/** RouteEntry.realm; null where it is none. */
+function readRealm(value: number | string): number | null {
+  const numbers = String(value)
+    .split('/')
+    .map((part) => (part === 'cosmos' ? 0 : /^\d{1,5}$/.test(part) ? Number(part) : -1));
+  if (numbers.length > 2 || numbers.some((n) => n < 0 || n > 0xffff)) return null;
+  return numbers.length === 1 ? numbers[0]! : (numbers[0]! << 16) | numbers[1]!;
 }
 
 function compileNeighbour(

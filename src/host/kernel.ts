@@ -16,7 +16,6 @@ import { Tracker } from '../conntrack/tracker.js';
 import { Nat, type NatHost } from '../nat/nat.js';
 import {
   type HostInterface,
-  type LogRequest,
   RTN_LOCAL,
   RTN_UNICAST,
   type RuleContext,
@@ -24,9 +23,9 @@ import {
   VERDICT_DROP,
 } from '../rules/context.js';
 import { RuleEngine, TABLE_NAT } from '../rules/evaluate.js';
+import { type HostFacts, KERNEL_SOCKET, NO_SOCKET } from '../rules/host-facts.js';
 import type { EngineHost } from '../rules/load.js';
-import { type Family, TABLE_NAMES } from '../rules/model.js';
-import { TRACE_WORDS } from '../rules/program.js';
+import type { Family } from '../rules/model.js';
 import { Sets } from '../rules/set/sets.js';
 import type { SetStore } from '../rules/set/store.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
@@ -55,33 +54,22 @@ import {
 } from './answers.js';
 import { compileHost, type HostConfig, type HostNetwork } from './config.js';
 import { PacketCopy } from './duplicate.js';
+import { hostFacts } from './facts.js';
 import { isJoined, mayForward } from './forward.js';
 import { fragmentLimits } from './fragment-limits.js';
+import type { HostOptions } from './host-options.js';
 import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
+import { KernelLog } from './kernel-log.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
-import { formatLog, LOG_DEFAULT_FLAGS, tracePrefix } from './log.js';
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
-import { kernelReason } from './reason-texts.js';
+import { IN_ANY, IN_LEGACY, type Plane, Planes, ruleNumber } from './planes.js';
 import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';
 import { PacketRoom } from './room.js';
 import { type Routing, WAY_INPUT } from './routing.js';
 import { fillSets } from './sets.js';
-
-/** What a host is made from besides its configuration. */
-export interface HostOptions {
-  /** Of everything that the host draws at random, and of its hash. */
-  seed?: number;
-  /** Events that wait to be drained at most; more are lost and counted. */
-  eventRing?: number;
-  /**
-   * Whether the host answers by itself what is delivered to it, as a host without any open socket does: replies to pings, RST,
-   * "port unreachable", "protocol unreachable". Default: false, for where such answers are among the packets that it is given.
-   */
-  answers?: boolean;
-}
 
 /** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
 const ANSWER_DEPTH = 4;
@@ -93,11 +81,9 @@ const REASSEMBLY_TIME = 1;
 const EXPIRE_BUDGET = 1 << 30;
 /** lo is always the first interface. */
 export const LO_INDEX = 1;
-/** result.rule: table number above, record below. */
-export const RULE_SHIFT = 24;
 
 /** The inside of one host; see the head of this file. */
-export class HostKernel implements EngineHost, RuleContext, TrackerListener, FragmentSink, NatHost {
+export class HostKernel extends KernelLog implements EngineHost, RuleContext, TrackerListener, FragmentSink, NatHost {
   /** @internal */
   readonly network: HostNetwork;
   /** @internal */
@@ -110,12 +96,20 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   readonly nat: Nat;
   /** @internal */
   readonly engine: RuleEngine;
+  /**
+   * Both planes; null while there are no rules of nft's.
+   * @internal
+   */
+  planes: Planes | null = null;
+  private readonly nftFirst: boolean;
   /** What became of the last packet; the same object each time, valid until the next packet. */
   readonly result = new HostResult();
 
   /* EngineHost */
   /** @internal */
   readonly context: RuleContext = this;
+  /** @internal */
+  readonly facts: HostFacts;
   /** @internal */
   readonly shared = new Map<string, unknown>();
   /** @internal */
@@ -135,8 +129,6 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /** Takes each packet that leaves or is delivered, in order; null: nobody does. */
   onEmit: EmitSink | null = null;
-  /** Takes each line of the kernel log (LOG, TRACE, connection tracking), without time stamp and line end; null: nobody does. */
-  onLog: ((line: string) => void) | null = null;
 
   private readonly defragmenter: Defragmenter;
   /**
@@ -157,8 +149,13 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
   /** The packet that is on its way: the arrived one, or what its last fragment completed. */
   protected current = new Packet();
-  /** Set while a packet that the host made is on its way. */
-  private answering = 0;
+  /**
+   * Above 0 while a packet that the host made by itself is on its way; `answerSocket` is that packet's socket.
+   * @internal
+   */
+  answering = 0;
+  /** @internal */
+  answerSocket = NO_SOCKET;
   private randomState: number;
 
   /**
@@ -169,6 +166,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * @throws HostConfigError with the place of what is wrong.
    */
   constructor(config: HostConfig = {}, options: HostOptions = {}) {
+    super();
     const seed = options.seed ?? 1;
     this.randomState = seed | 0;
     this.network = compileHost(config);
@@ -184,7 +182,9 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     this.sets = new Sets(this);
     this.setStore = this.sets.store;
     fillSets(this.sets, this.network.sets);
+    this.facts = hostFacts(this.network, this.tracker, this);
     this.engine = new RuleEngine(this);
+    this.nftFirst = options.firstPlane !== 'legacy';
     this.stack = options.answers ? new LocalStack(this.routing, this.network.sysctl, this.options) : null;
     for (let i = 0; i < ANSWER_DEPTH; i++) {
       this.answers.push(new Answers(this.routing, this.network.sysctl, this.options));
@@ -222,6 +222,12 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     }
   }
 
+  /** The engine of nft's rules, made when it is asked for first. */
+  protected nftEngine(): RuleEngine {
+    this.planes ??= new Planes(this, this.nftFirst);
+    return this.planes.nft;
+  }
+
   /* steps of the way (path.ts) */
 
   /**
@@ -229,7 +235,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * @internal
    */
   tables(p: Packet): number {
-    return this.engine.present(p.family, p.hook);
+    return this.planes === null ? this.engine.present(p.family, p.hook) : this.planes.present(p.family, p.hook);
   }
 
   /**
@@ -237,10 +243,12 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * @internal
    */
   table(tables: number, table: number, p: Packet): number {
-    if (((tables >> table) & 1) === 0) return VERDICT_ACCEPT;
-    const verdict = this.engine.run(table, p.hook, p, this);
+    const where = (tables >> table) & IN_ANY;
+    if (where === 0) return VERDICT_ACCEPT;
+    const isPlain = where === IN_LEGACY;
+    const verdict = isPlain ? this.engine.run(table, p.hook, p, this) : this.planes!.run(table, p, this);
     if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
-    this.decided = this.ruleNumber();
+    this.decided = isPlain ? ruleNumber(this.engine) : this.planes!.decided;
     return verdict;
   }
 
@@ -254,14 +262,11 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     r.state = p.state;
     r.hook = p.hook;
     this.engine.forget();
-    const verdict = this.engine.run(table, p.hook, p, this);
-    r.rule = this.ruleNumber();
+    const { planes } = this;
+    const verdict = planes === null ? this.engine.run(table, p.hook, p, this) : planes.run(table, p, this);
+    r.rule = planes === null ? ruleNumber(this.engine) : planes.decided;
     if (verdict !== VERDICT_ACCEPT) this.decided = r.rule;
     return verdict;
-  }
-
-  private ruleNumber(): number {
-    return this.engine.decidedTable < 0 ? -1 : (this.engine.decidedTable << RULE_SHIFT) | this.engine.decidedRecord;
   }
 
   /**
@@ -279,7 +284,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
 
   /** @internal */
   hasNat(family: number): boolean {
-    return this.engine.program(family as Family, TABLE_NAT) !== null;
+    if (this.engine.program(family as Family, TABLE_NAT) !== null) return true;
+    return this.planes !== null && this.planes.nft.program(family as Family, TABLE_NAT) !== null;
   }
 
   /**
@@ -401,7 +407,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    */
   answerError(p: Packet, type: number, code: number, info: number): void {
     const answers = this.nextAnswers();
-    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection);
+    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection, KERNEL_SOCKET);
   }
 
   private answerTooBig(p: Packet, mtu: number): void {
@@ -414,12 +420,12 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     const answers = this.nextAnswers();
     if (answers === null) return;
     if (type !== REJECT_TCP_RESET) {
-      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection);
+      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection, KERNEL_SOCKET);
       return;
     }
     if (!answers.tcpReset(p)) return;
     if (p.connection >= 0) this.tracker.setClosing(p.connection);
-    this.sendAnswer(answers, p.connection);
+    this.sendAnswer(answers, p.connection, NO_SOCKET);
   }
 
   /** @internal */
@@ -432,10 +438,24 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
     if (dev === 0 && this.routing.type !== RTN_UNICAST && this.routing.type !== RTN_LOCAL) return;
     c.outInterface = dev || this.routing.outInterface;
     copy.busy = true;
-    this.answering++;
-    make(this, c);
-    this.answering--;
+    this.sendOwn(c, NO_SOCKET);
     copy.busy = false;
+  }
+
+  /** Sends a packet that the host makes by itself while another one is on its way. */
+  private sendOwn(p: Packet, socket: number): number {
+    const outer = this.answerSocket;
+    this.answerSocket = socket;
+    this.answering++;
+    const verdict = make(this, p);
+    this.answering--;
+    this.answerSocket = outer;
+    return verdict;
+  }
+
+  /** @internal */
+  get arrivedOn(): number {
+    return this.current.inInterface;
   }
 
   /**
@@ -446,7 +466,8 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   delivered(p: Packet): void {
     if (this.stack === null || p.inInterface === LO_INDEX) return;
     const kind = this.stack.answer(p, this.nowMs);
-    if (kind !== STACK_SILENT) this.sendAnswer(this.stack, kind === STACK_ANSWERS_ATTACHED ? p.connection : -1);
+    const connection = kind === STACK_ANSWERS_ATTACHED ? p.connection : -1;
+    if (kind !== STACK_SILENT) this.sendAnswer(this.stack, connection, KERNEL_SOCKET);
   }
 
   /** The buffer for the next answer; null: answers answer answers, too deep. */
@@ -458,7 +479,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
    * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to that packet's
    * connection as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
    */
-  private sendAnswer(answers: Answers, connection: number): void {
+  private sendAnswer(answers: Answers, connection: number, socket: number): void {
     const a = this.answerPackets[this.answering]!;
     if (parseNetwork(a, answers.bytes, answers.start, answers.end) !== PARSE_OK) return;
     a.has |= HAS_LOCAL_ORIGIN;
@@ -468,9 +489,7 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
       a.connection = connection ^ 1;
       a.state = CT_RELATED;
     } else this.tracker.prepare(a);
-    this.answering++;
-    const verdict = make(this, a);
-    this.answering--;
+    const verdict = this.sendOwn(a, socket);
     if (verdict !== VERDICT_ACCEPT && connection < 0) this.tracker.dropped(a);
   }
 
@@ -510,21 +529,6 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   }
 
   /** @internal */
-  log(p: Packet, request: LogRequest): void {
-    if (this.onLog === null) return;
-    this.onLog(this.logLine(p, request.prefix, request.flags));
-  }
-
-  private logLine(p: Packet, prefix: string, flags: number): string {
-    return formatLog(p, prefix, flags, this.interfaceName(p.inInterface), this.interfaceName(p.outInterface));
-  }
-
-  /** Name of an interface by its index; '' = there is none of that index. */
-  interfaceName(index: number): string {
-    return this.interfaces[index]?.name ?? '';
-  }
-
-  /** @internal */
   reparse(p: Packet): void {
     reparseNetwork(p, p.end);
   }
@@ -532,28 +536,5 @@ export class HostKernel implements EngineHost, RuleContext, TrackerListener, Fra
   /** @internal */
   makeRoom(p: Packet, by: number): boolean {
     return this.room.make(p, by);
-  }
-
-  /** @internal */
-  trace(p: Packet, table: number, chain: number, ruleNumber: number, kind: number): void {
-    if (this.onLog === null) return;
-    const name = this.engine.program(p.family as Family, table)!.chains[chain]!.name;
-    this.onLog(
-      this.logLine(p, tracePrefix(TABLE_NAMES[table]!, name, TRACE_WORDS[kind]!, ruleNumber), LOG_DEFAULT_FLAGS),
-    );
-  }
-
-  /* TrackerListener */
-
-  /** @internal */
-  invalid(p: Packet, code: number): void {
-    if (this.onLog === null) return;
-    const text = kernelReason(p, code, p.reasonArgs);
-    if (text !== null) this.onLog(this.logLine(p, `${text} `, LOG_DEFAULT_FLAGS));
-  }
-
-  /** @internal */
-  tableFull(): void {
-    this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
   }
 }

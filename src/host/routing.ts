@@ -61,6 +61,8 @@ export interface RouteEntry {
   via: Int32Array | null;
   metric: number;
   src: Int32Array | null;
+  /** Int32: realm of the source in the upper 16 bits, of the destination in the lower ones; absent: 0. */
+  realm?: number;
 }
 
 /** Sysctls as routing reads them. */
@@ -131,6 +133,7 @@ export class Routing {
   readonly #hasVia: Uint8Array;
   readonly #source: Int32Array;
   readonly #hasSource: Uint8Array;
+  readonly #realm: Int32Array;
   #count = 0;
   /** Direct-mapped: IPv4 address, its entry. The routes never change. */
   readonly #cacheKey = new Int32Array(CACHE_LINES);
@@ -162,10 +165,13 @@ export class Routing {
     this.#hasVia = new Uint8Array(room);
     this.#source = new Int32Array(room * ADDRESS_WORDS);
     this.#hasSource = new Uint8Array(room);
+    this.#realm = new Int32Array(room);
     for (const a of addresses) this.#addAddress(a);
     const byMetric = [...routes].sort((a, b) => a.metric - b.metric);
     for (const r of byMetric) {
-      this.#main.add(r.family, r.words, r.length, this.#addEntry(r.type, r.dev, r.via, r.src));
+      const entry = this.#addEntry(r.type, r.dev, r.via, r.src);
+      this.#realm[entry] = r.realm ?? 0;
+      this.#main.add(r.family, r.words, r.length, entry);
     }
   }
 
@@ -177,6 +183,28 @@ export class Routing {
     this.#lookUp(family, words, at);
     if (this.type === RTN_LOCAL || this.type === RTN_ANYCAST) this.outInterface = LO_INDEX;
     return this.type;
+  }
+
+  /** The entry of the route to an address, -1 = none; leaves the result fields alone. */
+  find(family: number, words: Int32Array, at: number): number {
+    if (family === AF_INET) return this.#find4(words, at);
+    const e = this.#local.find(family, words, at);
+    return e >= 0 ? e : this.#main.find(family, words, at);
+  }
+
+  /** RTN_ type of an entry. */
+  typeOf(entry: number): number {
+    return this.#type[entry]!;
+  }
+
+  /** Interface of an entry. */
+  deviceOf(entry: number): number {
+    return this.#dev[entry]!;
+  }
+
+  /** Realms of an entry, as RouteEntry has them; 0 for -1. */
+  realmOf(entry: number): number {
+    return entry < 0 ? 0 : this.#realm[entry]!;
   }
 
   /**
@@ -329,12 +357,7 @@ export class Routing {
   }
 
   #lookUp(family: number, words: Int32Array, at: number): void {
-    let e: number;
-    if (family === AF_INET) e = this.#find4(words, at);
-    else {
-      e = this.#local.find(family, words, at);
-      if (e < 0) e = this.#main.find(family, words, at);
-    }
+    const e = this.find(family, words, at);
     this.entry = e;
     const group = family === AF_INET ? words[at]! >>> 28 === 14 : words[at]! >>> 24 === 255;
     const all = family === AF_INET && words[at] === -1;

@@ -1,0 +1,12 @@
+/** What a host is made from besides its configuration. */
+export interface HostOptions {
+  /** Of everything that the host draws at random, and of its hash. */
+  seed?: number;
+  /** Events that wait to be drained at most; more are lost and counted. */
+  eventRing?: number;
+  /**
+   * Whether the host answers by itself what is delivered to it, as a host without any open socket does: replies to pings, RST,
+   * "port unreachable", "protocol unreachable". Default: false, for where such answers are among the packets that it is given.
+   */
+  answers?: boolean;
+}
