@@ -23,6 +23,7 @@ type Row = [
 
 /** What iptables-legacy 1.8.9 answered on Linux 6.18; `=` is the rule itself, or the listing with -n. */
 const ROWS = readFileSync(new URL('../../test/fixtures/rules/packet-extension-lines.tsv', import.meta.url), 'utf8')
+  .replaceAll('\\0', '\0')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => {

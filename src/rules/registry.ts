@@ -4,6 +4,7 @@
 import type { Extension, MatchExtension, OptionSpec, TargetExtension } from './extension.js';
 import { addrtype } from './match/addrtype.js';
 import { ah } from './match/ah.js';
+import { bpf } from './match/bpf.js';
 import { cgroup } from './match/cgroup.js';
 import { cluster } from './match/cluster.js';
 import { comment } from './match/comment.js';
@@ -103,6 +104,7 @@ import { ULOG } from './target/ULOG.js';
 export const MATCHES: readonly MatchExtension[] = [
   addrtype,
   ah,
+  bpf,
   cgroup,
   cluster,
   comment,
@@ -224,7 +226,7 @@ const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
 ];
 
 /** Matches of iptables 1.8.9 that are not here yet: refused by that word, not as if nobody knew them. */
-export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['bpf', 'rateest']);
+export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['rateest']);
 /** Targets of iptables 1.8.9 that are not here yet. */
 export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SNPT']);
 
