@@ -9,4 +9,9 @@ export interface HostOptions {
    * "port unreachable", "protocol unreachable". Default: false, for where such answers are among the packets that it is given.
    */
   answers?: boolean;
+  /**
+   * Which plane's tables a packet meets first at equal priority, where rules of both are loaded (planes.ts); in the kernel that
+   * whose tables were made last. Default: nft.
+   */
+  firstPlane?: 'legacy' | 'nft';
 }

@@ -16,7 +16,6 @@ import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.j
 import type { Statistics } from '../conntrack/statistics.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
-import type { Decision } from '../rules/evaluate.js';
 import type { LoadOptions } from '../rules/load.js';
 import type { Ruleset } from '../rules/model.js';
 import { ipv6LoopbackOnly } from '../wire/ipv6.js';
@@ -24,14 +23,21 @@ import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet 
 import { parseFrame, parseNetwork } from '../wire/parse.js';
 import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
-import { HostKernel, LO_INDEX, RULE_SHIFT } from './kernel.js';
+import { HostKernel, LO_INDEX } from './kernel.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
+import { type HostDecision, type Plane, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
 import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
 
 /** Packets parsed ahead in one go: 32 to 256 measured equal. */
 const BATCH = 64;
+
+/** How rules are loaded. */
+export interface HostLoadOptions extends LoadOptions {
+  /** 'nft': beside the rules of iptables-legacy, those of iptables-nft. Default: 'legacy'. */
+  plane?: Plane;
+}
 
 /**
  * One simulated Linux host: interfaces, routes, rules of both families and a connection table behind the five hooks. Its clock is what
@@ -44,15 +50,18 @@ export class Host extends HostKernel {
   /**
    * Checks and compiles a ruleset of one family, then puts it in the place of the former one. Connections, and what rules share
    * by name (`recent` lists), stay. The host keeps the object: `exportCounters` writes into it.
+   * @param ruleset The rules.
+   * @param options How strictly, and into which plane: packets pass the rules of both (planes.ts).
    * @throws RuleError with file, line and column; the former rules stay then.
    */
-  load(ruleset: Ruleset, options: LoadOptions = {}): void {
+  load(ruleset: Ruleset, options: HostLoadOptions = {}): void {
+    const isNft = options.plane === 'nft';
     let taken = false;
     try {
-      this.engine.load(ruleset, options);
+      (isNft ? this.nftEngine() : this.engine).load(ruleset, options);
       taken = true;
     } finally {
-      this.setStore.rulesLoaded(ruleset.family, taken);
+      this.setStore.rulesLoaded(isNft ? -ruleset.family : ruleset.family, taken);
     }
     if (ruleset.tables.has('nat')) this.nat.enable();
   }
@@ -270,11 +279,13 @@ export class Host extends HostKernel {
 
   /** Writes the packet and byte counters of all rules and policies into the ruleset that was loaded (for `printRuleset`). */
   exportCounters(ruleset: Ruleset): void {
-    this.engine.exportCounters(ruleset);
+    if (this.planes?.nft.holds(ruleset)) this.planes.nft.exportCounters(ruleset);
+    else this.engine.exportCounters(ruleset);
   }
 
   /** What a number in `result.rule` or `Results.rule` means, in words; null for -1. */
-  decision(rule: number): Decision | null {
+  decision(rule: number): HostDecision | null {
+    if (this.planes !== null) return rule < 0 ? null : this.planes.decision(rule);
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
   }
 

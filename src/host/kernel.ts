@@ -63,7 +63,7 @@ import { KernelLog } from './kernel-log.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
-import { IN_ANY, IN_LEGACY, type Plane, Planes, ruleNumber } from './planes.js';
+import { IN_ANY, IN_LEGACY, Planes, ruleNumber } from './planes.js';
 import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';

@@ -172,6 +172,16 @@ export class RuleEngine {
     for (let t = base; t < base + TABLES; t++) this.programs[t]?.exportCounters();
   }
 
+  /** Whether a ruleset is the one of its family that is loaded. */
+  holds(ruleset: Ruleset): boolean {
+    return this.rulesets[ruleset.family === AF_INET ? 0 : 1] === ruleset;
+  }
+
+  /** Whether a decision is a rule's, not a policy's. */
+  isRule(table: number, record: number): boolean {
+    return this.programs[table]?.rules[record] != null;
+  }
+
   /** Rules that asked what the host cannot know, with the packets that came to them since the rules were loaded (cold). */
   doubts(): Doubt[] {
     return this.programs.flatMap((program) => program?.doubts.filter((d) => d.packets > 0) ?? []);
