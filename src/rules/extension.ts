@@ -15,8 +15,12 @@ export interface OptionSpec {
   name: string;
   /** Other long names with the same meaning. */
   aliases?: readonly string[];
+  /** The family that alone has it; absent = both. */
+  family?: Family;
   /** Words that follow ('optional': taken if the next word is not an option). Two: one value, blank between. */
   args: 0 | 1 | 2 | 'optional';
+  /** The message where the second of two words is missing. */
+  secondMissing?: string;
   /** Whether `!` may stand before it. */
   invert?: boolean;
   /** Whether it may be given more than once (default: iptables' "multiple use of option" error, exit 2). */
@@ -25,8 +29,13 @@ export interface OptionSpec {
   repeatMessage?: string;
   /** Whether the extension cannot do without it (exit 2: `NAME: option "--x" must be specified`). */
   required?: boolean;
-  /** Names of options that may not stand beside it (exit 2: `NAME: option "--x" cannot be used together with "--y"`). */
+  /**
+   * Names of options that may not stand beside it (exit 2: `NAME: option "--x" cannot be used together with "--y"`), in the order
+   * in which they are looked for.
+   */
   excludes?: readonly string[];
+  /** Names of options that must stand beside it (exit 2: `NAME: option "--x" also requires "--y".`). */
+  also?: readonly string[];
 }
 
 /** What an extension may ask while its options are read. */

@@ -2,7 +2,7 @@
  * -m ah: the Authentication Header (RFC 4302). For IPv4 it is the transport protocol and only its SPI is tested; for IPv6 it is
  * an extension header, looked for in the chain.
  */
-import { AF_INET, IPPROTO_AH } from '../../wire/packet.js';
+import { AF_INET, AF_INET6, IPPROTO_AH } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { extensionLen, findHeader, HEADER_ABSENT } from '../ipv6-headers.js';
 import { headerMissing } from '../kernel-checks.js';
@@ -31,8 +31,8 @@ export const ah: MatchExtension<AhSpec> = {
   impliedBy: IPPROTO_AH,
   options: [
     { name: 'ahspi', args: 1, invert: true },
-    { name: 'ahlen', args: 1, invert: true },
-    { name: 'ahres', args: 0 },
+    { name: 'ahlen', args: 1, invert: true, family: AF_INET6 },
+    { name: 'ahres', args: 0, family: AF_INET6 },
   ],
   init: () => ({
     spi: { low: 0, high: 0xffffffff },
@@ -42,7 +42,6 @@ export const ah: MatchExtension<AhSpec> = {
     reserved: false,
   }),
   option(spec, option, value, invert, c) {
-    if (option !== 'ahspi' && c.family === AF_INET) c.fail(`unknown option "--${option}"`, `--${option}`);
     if (option === 'ahspi') {
       spec.spi = readRange('ah', option, value, 0xffffffff, c);
       spec.spiInvert = invert;

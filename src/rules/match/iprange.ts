@@ -38,6 +38,11 @@ function listedRange(end: string, range: AddressRange | null, family: Family): s
   return ` ${end} IP range ${not(invert)}${formatAddress(family, from)}-${formatAddress(family, to)}`;
 }
 
+function isReversed(from: Int32Array, to: Int32Array): boolean {
+  const at = from.findIndex((word, i) => word !== to[i]);
+  return at >= 0 && (from[at]! ^ SIGN) > (to[at]! ^ SIGN);
+}
+
 /** Whether the address at `at` lies in the range; compares words without sign, the first that differs decides. */
 function inRange(words: Int32Array, at: number, range: AddressRange, count: number): boolean {
   for (let i = 0; i < count; i++) {
@@ -69,6 +74,7 @@ export const iprange: MatchExtension<IprangeSpec> = {
     const dash = value.indexOf('-');
     const from = readEnd(option, dash < 0 ? value : value.slice(0, dash), c.family, c);
     const to = dash < 0 ? from : readEnd(option, value.slice(dash + 1), c.family, c);
+    if (isReversed(from, to)) c.warn?.(`xt_iprange: range ${value} is reversed and will never match`);
     const range = { from, to, invert: inverted };
     if (option === 'src-range') spec.source = range;
     else spec.destination = range;

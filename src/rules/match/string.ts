@@ -22,6 +22,9 @@ export interface StringSpec {
   ignoreCase: boolean;
 }
 
+/** The kernel's field for the algorithm's name holds no more. */
+const ALGORITHM_LEN = 15;
+
 /**
  * -m string. Both algorithms find the same. Behaviour: net/netfilter/xt_string.c string_mt and net/core/skbuff.c
  * skb_find_text: the whole pattern has to lie between --from and --to.
@@ -45,7 +48,7 @@ export const string: MatchExtension<StringSpec> = {
         spec[option] = uintOption('string', option, value, 0, 0xffff, c);
         break;
       case 'algo':
-        spec.algorithm = value;
+        spec.algorithm = value.slice(0, ALGORITHM_LEN);
         break;
       case 'icase':
         spec.ignoreCase = true;
