@@ -2,7 +2,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { wantColour } from '../replay/colour.js';
 import { makeHost } from '../replay/host-adapter.js';
-import { ANSWERING, type Answering, type ReplayOptions, TABLE_FORMATS, type TableFormat } from '../replay/options.js';
+import {
+  ANSWERING,
+  type Answering,
+  PLANES,
+  type Plane,
+  type ReplayOptions,
+  TABLE_FORMATS,
+  type TableFormat,
+} from '../replay/options.js';
 import { runReplay } from '../replay/run.js';
 import { readable } from './message.js';
 
@@ -42,6 +50,9 @@ Exit status:
 interface RawOptions {
   rules?: string;
   rules6?: string;
+  rulesNft?: string;
+  rules6Nft?: string;
+  firstPlane: Plane;
   host?: string;
   local: string[];
   inInterface?: string;
@@ -54,6 +65,8 @@ interface RawOptions {
   color?: boolean;
   saveRules?: string;
   saveRules6?: string;
+  saveRulesNft?: string;
+  saveRules6Nft?: string;
   saveTable?: string;
   tableFormat: TableFormat;
   saveExpectations?: string;
@@ -86,6 +99,19 @@ function addInputOptions(command: Command): void {
     .optionsGroup('The host:')
     .option('--rules <file>', 'IPv4 rules: what iptables-save prints, or a shell script of iptables commands')
     .option('--rules6 <file>', 'IPv6 rules, as ip6tables-save prints them')
+    .option(
+      '--rules-nft <file>',
+      'where a host has rules of iptables-legacy (--rules) and of iptables-nft at once: the latter, as iptables-nft-save prints them',
+    )
+    .option('--rules6-nft <file>', 'the same for IPv6')
+    .addOption(
+      new Option(
+        '--first-plane <plane>',
+        'whose tables a packet meets first at equal priority: those that were made last',
+      )
+        .choices(PLANES)
+        .default('nft'),
+    )
     .option(
       '--host <file>',
       'interfaces, addresses, routes, neighbours, sysctls, timeout policies, modules of the host, in YAML',
@@ -125,6 +151,8 @@ function addOutputOptions(command: Command): void {
     .optionsGroup('What is saved (- is standard output):')
     .option('--save-rules <file>', 'the IPv4 rules afterwards, with counters, as iptables-save -c prints them')
     .option('--save-rules6 <file>', 'the IPv6 rules afterwards')
+    .option('--save-rules-nft <file>', 'the rules of --rules-nft afterwards')
+    .option('--save-rules6-nft <file>', 'the rules of --rules6-nft afterwards')
     .option('--save-table <file>', 'the connections at the last packet, as conntrack -L -o extended prints them')
     .addOption(
       new Option(
@@ -159,6 +187,9 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     captures,
     rules: raw.rules ?? null,
     rules6: raw.rules6 ?? null,
+    rulesNft: raw.rulesNft ?? null,
+    rules6Nft: raw.rules6Nft ?? null,
+    firstPlane: raw.firstPlane,
     host: raw.host ?? null,
     local: raw.local,
     inInterface: raw.inInterface ?? null,
@@ -172,6 +203,8 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     progress: process.stderr.isTTY === true && process.env.TERM !== 'dumb' && !(tty && (lines || (json && !summary))),
     saveRules: raw.saveRules ?? null,
     saveRules6: raw.saveRules6 ?? null,
+    saveRulesNft: raw.saveRulesNft ?? null,
+    saveRules6Nft: raw.saveRules6Nft ?? null,
     saveTable: raw.saveTable ?? null,
     tableFormat: raw.tableFormat,
     saveExpectations: raw.saveExpectations ?? null,

@@ -7,6 +7,8 @@ import { ReplayError, type ReplayOptions } from './options.js';
 const OUTPUTS = [
   ['saveRules', '--save-rules'],
   ['saveRules6', '--save-rules6'],
+  ['saveRulesNft', '--save-rules-nft'],
+  ['saveRules6Nft', '--save-rules6-nft'],
   ['saveTable', '--save-table'],
   ['saveExpectations', '--save-expectations'],
   ['saveEvents', '--save-events'],
@@ -16,6 +18,8 @@ const OUTPUTS = [
 const INPUTS = [
   ['rules', '--rules'],
   ['rules6', '--rules6'],
+  ['rulesNft', '--rules-nft'],
+  ['rules6Nft', '--rules6-nft'],
   ['host', '--host'],
   ['loadTable', '--load-table'],
 ] as const;

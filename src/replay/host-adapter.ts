@@ -7,7 +7,7 @@ import { loadRules } from '../iptables/restore.js';
 import { printRule, printRuleset } from '../iptables/save.js';
 import { ETHERTYPES, LINK_ETHERNET, LINK_RAW } from './describe.js';
 import { LocalAddresses } from './local-addresses.js';
-import type { HostMaker, HostSetup, NamedText } from './options.js';
+import type { HostMaker, HostSetup, NamedText, Plane } from './options.js';
 import {
   type EmitSink,
   type PacketResults,
@@ -51,6 +51,7 @@ class HostAdapter implements ReplayHost {
   readonly interfaceNames: readonly string[];
   private readonly host: Host;
   private readonly own: LocalAddresses;
+  /** By family and plane: IPv4, IPv6, then those of nft's plane. */
   private readonly rulesets: (Ruleset | null)[];
   private emit: EmitSink | null = null;
   /** Rules that were asked for, by number: printing one again for each packet would be slow. */
@@ -61,17 +62,22 @@ class HostAdapter implements ReplayHost {
     if (setup.events) this.host.listen();
     this.interfaceNames = this.host.interfaces.map((i) => i?.name ?? '');
     this.own = new LocalAddresses(setup.config);
-    this.rulesets = [this.load(setup, setup.rules, 2), this.load(setup, setup.rules6, 10)];
+    this.rulesets = [
+      this.load(setup, setup.rules, 2, 'legacy'),
+      this.load(setup, setup.rules6, 10, 'legacy'),
+      this.load(setup, setup.rulesNft, 2, 'nft'),
+      this.load(setup, setup.rules6Nft, 10, 'nft'),
+    ];
   }
 
-  private load(setup: HostSetup, rules: NamedText | null, family: 2 | 10): Ruleset | null {
+  private load(setup: HostSetup, rules: NamedText | null, family: 2 | 10, plane: Plane): Ruleset | null {
     if (rules === null) return null;
     const warn: NonNullable<NonNullable<Parameters<typeof loadRules>[3]>['warn']> = (message, at) => {
       setup.warn(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${message}`);
     };
     const options = { lenient: setup.lenient, warn };
     const ruleset = loadRules(rules.text, rules.file, family, options);
-    this.host.load(ruleset, options);
+    this.host.load(ruleset, { ...options, plane });
     return ruleset;
   }
 
@@ -139,10 +145,11 @@ class HostAdapter implements ReplayHost {
   private describeRule(n: number): RuleInfo {
     const d = this.host.decision(n);
     if (d === null) throw new Error(`no decision has the number ${n}`);
-    const { family, table, chain, number } = d;
-    if (d.rule !== null) return { family, table, chain, number, text: printRule(chain, d.rule, family) };
-    const policy = this.rulesets[family === 2 ? 0 : 1]?.tables.get(table)?.chains.get(chain)?.policy;
-    return { family, table, chain, number, text: `-P ${chain} ${policy ?? 'ACCEPT'}` };
+    const { family, table, chain, number, plane } = d;
+    const place = { family, table, chain, number, ...(plane && { plane }) };
+    if (d.rule !== null) return { ...place, text: printRule(chain, d.rule, family) };
+    const policy = this.ruleset(family, plane)?.tables.get(table)?.chains.get(chain)?.policy;
+    return { ...place, text: `-P ${chain} ${policy ?? 'ACCEPT'}` };
   }
 
   reasonName(reason: number): string {
@@ -189,10 +196,14 @@ class HostAdapter implements ReplayHost {
     return refused;
   }
 
-  saveRules(family: 2 | 10): string {
-    const ruleset = this.rulesets[family === 2 ? 0 : 1];
+  private ruleset(family: 2 | 10, plane: Plane = 'legacy'): Ruleset | null {
+    return this.rulesets[(family === 2 ? 0 : 1) + (plane === 'nft' ? 2 : 0)] ?? null;
+  }
+
+  saveRules(family: 2 | 10, plane?: Plane): string {
+    const ruleset = this.ruleset(family, plane);
     if (ruleset === null) return '';
-    this.host.engine.exportCounters(ruleset);
+    this.host.exportCounters(ruleset);
     return printRuleset(ruleset, { counters: true });
   }
 
@@ -204,9 +215,9 @@ class HostAdapter implements ReplayHost {
 }
 
 /** Memory for the whole table is reserved when the host is made. */
-function makeSimulated({ config, answers }: HostSetup): Host {
+function makeSimulated({ config, answers, firstPlane }: HostSetup): Host {
   try {
-    return new Host(config, { eventRing: EVENT_RING, answers });
+    return new Host(config, { eventRing: EVENT_RING, answers, firstPlane });
   } catch (e) {
     const max = 'net.netfilter.nf_conntrack_max';
     if (!(e instanceof RangeError) || config.sysctl?.[max] === undefined) throw e;

@@ -8,6 +8,11 @@ export interface ReplayOptions {
   captures: readonly string[];
   rules: string | null;
   rules6: string | null;
+  /** Rules of iptables-nft, beside those of iptables-legacy. */
+  rulesNft: string | null;
+  rules6Nft: string | null;
+  /** The plane that packets meet first at equal priority. */
+  firstPlane: Plane;
   host: string | null;
   /** Addresses of --local, with or without a prefix length. */
   local: readonly string[];
@@ -24,6 +29,8 @@ export interface ReplayOptions {
   progress: boolean;
   saveRules: string | null;
   saveRules6: string | null;
+  saveRulesNft: string | null;
+  saveRules6Nft: string | null;
   saveTable: string | null;
   tableFormat: TableFormat;
   saveExpectations: string | null;
@@ -38,6 +45,10 @@ export interface ReplayOptions {
  */
 export const ANSWERING = ['auto', 'yes', 'no'] as const;
 export type Answering = (typeof ANSWERING)[number];
+
+/** Values of --first-plane. */
+export const PLANES = ['nft', 'legacy'] as const;
+export type Plane = (typeof PLANES)[number];
 
 /** Forms of --save-table. */
 export const TABLE_FORMATS = ['extended', 'save', 'xml', 'json', 'proc'] as const;
@@ -54,6 +65,9 @@ export interface HostSetup {
   config: HostConfig;
   rules: NamedText | null;
   rules6: NamedText | null;
+  rulesNft: NamedText | null;
+  rules6Nft: NamedText | null;
+  firstPlane: Plane;
   /** Skip what is not supported, with a warning, instead of refusing it. */
   lenient: boolean;
   /** Events will be drained: keep them. */

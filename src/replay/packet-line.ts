@@ -63,7 +63,7 @@ export function packetJson(
     dir: known ? (connection & 1 ? 'REPLY' : 'ORIGINAL') : null,
     status: known ? statusNames(host.status(connection)) : [],
     id: known ? host.id(connection) : null,
-    rule: rule && { table: rule.table, chain: rule.chain, number: rule.number, text: rule.text },
+    rule: rule && { table: rule.table, chain: rule.chain, number: rule.number, text: rule.text, plane: rule.plane },
     log,
     reason: skipped ? host.skipName(r.reason[i]) : r.reason[i] === 0 ? null : host.reasonText(),
   };

@@ -64,6 +64,8 @@ export interface RuleInfo {
   chain: string;
   /** From 1; null: the chain's policy. */
   number: number | null;
+  /** Whose rule it is, where rules of iptables-nft are loaded. */
+  plane?: 'legacy' | 'nft';
   /** `-A FORWARD ...` as iptables-save prints it, or `-P FORWARD DROP`. */
   text: string;
 }
@@ -133,7 +135,7 @@ export interface ReplayHost {
   expectations(): Iterable<ExpectationRecord>;
   /** Enters saved connections as of the clock's time; how many found no place (tuple taken, table full). */
   loadFlows(records: readonly FlowRecord[]): number;
-  /** `iptables-save -c` of the rules as they stand. */
-  saveRules(family: 2 | 10): string;
+  /** `iptables-save -c` of the rules as they stand, of one plane. */
+  saveRules(family: 2 | 10, plane?: 'legacy' | 'nft'): string;
   tableUse(): TableUse;
 }

@@ -45,6 +45,8 @@ export async function runReplay(
     const hostFile = readHostFile(o);
     const rules = named(o.rules);
     const rules6 = named(o.rules6);
+    const rulesNft = named(o.rulesNft);
+    const rules6Nft = named(o.rules6Nft);
     const table = named(o.loadTable);
     const addresses = hostFile === null ? await localAddresses(o, warn) : [];
     for (const file of o.captures) sources.push(openCapture(file));
@@ -56,7 +58,8 @@ export async function runReplay(
     let host: ReplayHost;
     try {
       const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config, warn);
-      host = makeHost({ config, rules, rules6, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
+      const texts = { rules, rules6, rulesNft, rules6Nft, firstPlane: o.firstPlane };
+      host = makeHost({ config, ...texts, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
       throw e;
@@ -82,7 +85,8 @@ export async function runReplay(
 }
 
 function checkArguments(o: ReplayOptions): void {
-  const stdin = [...o.captures, o.rules, o.rules6, o.host, o.loadTable].filter((f) => f === '-').length;
+  const inputs = [...o.captures, o.rules, o.rules6, o.rulesNft, o.rules6Nft, o.host, o.loadTable];
+  const stdin = inputs.filter((f) => f === '-').length;
   for (const a of o.local) checkLocal(a);
   if (o.inInterface !== null) checkInterface(o.inInterface);
   for (const [name, value] of o.sysctl) checkSysctl(name, value);

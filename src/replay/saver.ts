@@ -24,6 +24,8 @@ interface Emitted {
 export class Saver {
   private readonly rules: Output | null;
   private readonly rules6: Output | null;
+  private readonly rulesNft: Output | null;
+  private readonly rules6Nft: Output | null;
   private readonly table: Output | null;
   private readonly tableFormat: TableFormat;
   private readonly expectations: Output | null;
@@ -43,6 +45,8 @@ export class Saver {
       file === null ? null : file === '-' ? stdout : Output.open(file);
     this.rules = open(o.saveRules);
     this.rules6 = open(o.saveRules6);
+    this.rulesNft = open(o.saveRulesNft);
+    this.rules6Nft = open(o.saveRules6Nft);
     this.table = open(o.saveTable);
     this.tableFormat = o.tableFormat;
     this.expectations = open(o.saveExpectations);
@@ -125,6 +129,8 @@ export class Saver {
     const attempt = new Attempts();
     attempt.to(() => this.rules?.write(host.saveRules(2)));
     attempt.to(() => this.rules6?.write(host.saveRules(10)));
+    attempt.to(() => this.rulesNft?.write(host.saveRules(2, 'nft')));
+    attempt.to(() => this.rules6Nft?.write(host.saveRules(10, 'nft')));
     attempt.to(() => {
       if (this.table) writeTable(this.table, host.flows(), this.tableFormat);
     });
@@ -151,7 +157,8 @@ export class Saver {
   }
 
   private outputs(): Output[] {
-    const all = [this.rules, this.rules6, this.table, this.expectations, this.events, this.logFile, this.capture];
+    const rules = [this.rules, this.rules6, this.rulesNft, this.rules6Nft];
+    const all = [...rules, this.table, this.expectations, this.events, this.logFile, this.capture];
     return all.filter((o) => o !== null);
   }
 }

@@ -249,6 +249,6 @@ function formatReport(s: SummaryReport, times: Summary, colour: boolean): string
 
 /** `filter FORWARD 3: -A FORWARD ...`, or `filter FORWARD policy DROP`. */
 export function ruleText(r: RuleInfo & { verdict?: string }): string {
-  const where = `${r.family === 10 ? 'ip6 ' : ''}${r.table} ${r.chain}`;
+  const where = `${r.plane ? `${r.plane} ` : ''}${r.family === 10 ? 'ip6 ' : ''}${r.table} ${r.chain}`;
   return r.number === null ? `${where} policy${r.verdict ? ` ${r.verdict}` : ''}` : `${where} ${r.number}: ${r.text}`;
 }
