@@ -1,9 +1,10 @@
 /** The compiled evaluator against the plain one, on random rulesets and packets. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as K from '../../test/support/rules.js';
 import { HOOK_FORWARD, Packet } from '../wire/packet.js';
 import { parseNetwork } from '../wire/parse.js';
+import { Candidates } from './classify.js';
 import { RuleEngine, TABLE_FILTER } from './evaluate.js';
 import type { MatchExtension } from './extension.js';
 import { Interpreter } from './interpret.js';
@@ -90,7 +91,7 @@ function maskWord(bits: number, w: number): number {
 
 const name = fc.record({ name: fc.constantFrom(...INTERFACES, 'ppp+', '+', 'wlan0'), invert });
 
-function ruleOf(family: 2 | 10): fc.Arbitrary<Rule> {
+function ruleOf(family: 2 | 10, targets: fc.Arbitrary<Target | null>): fc.Arbitrary<Rule> {
   const words = family === 2 ? 1 : 4;
   const extensions = (protocol: Rule['protocol']) => {
     const plain = [commentUse, markUse, stateUse, conntrackUse, conntrackUse, oddUse, dropUse];
@@ -110,7 +111,7 @@ function ruleOf(family: 2 | 10): fc.Arbitrary<Rule> {
           outInterface: seldom(name),
           fragment: seldom(fc.record({ invert })),
           matches: fc.array(extensions(p), { maxLength: 3 }),
-          target: targetOf,
+          target: targets,
         })
         .map((part) => K.rule({ ...part, protocol: p }));
     });
@@ -127,9 +128,67 @@ const targetOf: fc.Arbitrary<Target | null> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom<Target>(K.jump('a'), K.jump('b'), K.jump('c'), K.goTo('a'), K.goTo('c')) },
 );
 
+/** Targets of long chains: nearly every packet gets to their ends. */
+const mostlyNone: fc.Arbitrary<Target | null> = fc.oneof(
+  { weight: 40, arbitrary: fc.constant(null) },
+  { weight: 2, arbitrary: fc.constant<Target>(addMark) },
+  { weight: 1, arbitrary: targetOf },
+);
+
+/** Nested nets in which packets have their last 12 bits, and ranges of ports: every level of a tree has something to ask. */
+function netRule(family: 2 | 10): fc.Arbitrary<Rule> {
+  const whole = family === 2 ? 32 : 128;
+  const netOf = seldom(fc.record({ value: fc.nat(4095), bits: fc.integer({ min: 20, max: 32 }), invert: rarely }));
+  const asMatch = (n: { value: number; bits: number; invert: boolean } | null) => {
+    if (n === null) return null;
+    const bits = whole - 32 + n.bits;
+    const mask = Int32Array.from({ length: 4 }, (_, w) => maskWord(bits, w));
+    const address = netAddress(family, n.value);
+    return { address: address.map((word, w) => word & mask[w]!), mask, invert: n.invert };
+  };
+  const span = fc.tuple(fc.nat(300), fc.nat(40)).map(([from, more]) => ({ from, to: from + more, invert: false }));
+  return fc
+    .record({
+      source: netOf,
+      destination: netOf,
+      spans: fc.record({ source: fc.oneof(every, span), destination: fc.oneof(every, span), invert: rarely }),
+      inInterface: seldom(name),
+      isNew: fc.boolean(),
+      target: mostlyNone,
+    })
+    .map(({ source, destination, spans, isNew, ...rest }) => {
+      const matches = [use(tcp, { ...spans, flags: null, option: null })];
+      if (isNew) matches.push(use(state, { mask: 2, invert: false }));
+      const protocol = { number: 6, invert: false };
+      return K.rule({ ...rest, source: asMatch(source), destination: asMatch(destination), protocol, matches });
+    });
+}
+const rarely = fc.nat(9).map((n) => n === 0);
+
+function netAddress(family: 2 | 10, value: number): Int32Array {
+  return family === 2 ? Int32Array.of(0x0a000000 | value, 0, 0, 0) : Int32Array.of(0x20010db8, 0, 0, value);
+}
+
+/** A TCP packet between two addresses of netRule's nets. */
+function netPacket(family: 2 | 10): fc.Arbitrary<() => Packet> {
+  return fc.tuple(fc.nat(4095), fc.nat(4095), fc.nat(340), fc.nat(340), fc.nat(5), fc.nat(5)).map((f) => () => {
+    const payload = [f[2] >> 8, f[2] & 255, f[3] >> 8, f[3] & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 1, 0, 0, 0, 0, 0];
+    const ends = [netAddress(family, f[0]), netAddress(family, f[1])];
+    const words = family === 2 ? ends.flatMap((a) => bytesOf(a[0]!)) : ends.flatMap((a) => [...a].flatMap(bytesOf));
+    const head4 = [0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0];
+    const head6 = [0x60, 0, 0, 0, 0, 20, 6, 64];
+    const bytes = Uint8Array.from([...(family === 2 ? head4 : head6), ...words, ...payload]);
+    const p = new Packet();
+    parseNetwork(p, bytes, 0, bytes.length);
+    p.inInterface = f[4];
+    p.state = f[5];
+    return p;
+  });
+}
+
 /** Jumps go forward only (FORWARD, a, b, c), so that there are no loops. */
-function rulesetOf(family: 2 | 10): fc.Arbitrary<Ruleset> {
-  const rules = fc.array(ruleOf(family), { maxLength: 8 });
+function rulesetOf(rule: fc.Arbitrary<Rule>, family: 2 | 10, least: number, most: number): fc.Arbitrary<Ruleset> {
+  const rules = fc.array(rule, { minLength: least, maxLength: most, size: 'max' });
   return fc
     .record({
       FORWARD: rules,
@@ -236,31 +295,63 @@ function whatRuns(program: P.Program, into: Map<number, number>): void {
 const PORT = -1;
 const STATE = -2;
 
+/** Runs packets through both evaluators and compares verdicts and all counters; returns the engine and the rules that matched. */
+function compare(family: 2 | 10, rules: Ruleset, packets: (() => Packet)[]) {
+  const table = rules.tables.get('filter')!;
+  for (const chain of table.chains.values()) {
+    for (const x of [chain, ...chain.rules]) x.packets = x.bytes = 0;
+  }
+  const host = K.testHost(...INTERFACES);
+  const engine = new RuleEngine(host);
+  engine.load(rules);
+  const plain = new Interpreter(table, family, host);
+  for (const make of packets) {
+    const verdict = engine.run(TABLE_FILTER, HOOK_FORWARD, make(), host.context);
+    expect(verdict).toBe(plain.run(HOOK_FORWARD, make(), host.context));
+  }
+  engine.exportCounters(rules);
+  let matched = 0;
+  for (const [what, counts] of plain.counts) {
+    expect({ packets: what.packets, bytes: what.bytes }).toEqual(counts);
+    if ('matches' in what && what.matches.length > 0 && counts.packets > 0) matched++;
+  }
+  return { engine, matched };
+}
+
 describe.each([2, 10] as const)('family %i', (family) => {
+  it.each([
+    ['of all kinds', ruleOf(family, mostlyNone), packetOf(family)],
+    ['of nested nets and ports', netRule(family), netPacket(family)],
+  ])('long chains of rules %s: the same by trees and from rule to rule', (_name, rule, packet) => {
+    const collect = vi.spyOn(Candidates.prototype, 'collect');
+    let matched = 0;
+    let trees = 0;
+    const property = fc.property(
+      rulesetOf(rule, family, 40, 200),
+      fc.array(packet, { minLength: 10, maxLength: 40 }),
+      (rules, packets) => {
+        const seen = compare(family, rules, packets);
+        matched += seen.matched;
+        trees += seen.engine.program(family, TABLE_FILTER)!.tree.length > 0 ? 1 : 0;
+      },
+    );
+    fc.assert(property, { numRuns: 60, seed: 11 });
+    expect(trees).toBeGreaterThan(50);
+    expect(collect.mock.calls.length).toBeGreaterThan(500);
+    expect(matched).toBeGreaterThan(1500);
+    collect.mockRestore();
+  });
+
   it('compiled and plain evaluation agree in verdicts and counters', () => {
     const ran = new Map<number, number>();
     let matched = 0;
     const property = fc.property(
-      rulesetOf(family),
+      rulesetOf(ruleOf(family, targetOf), family, 0, 8),
       fc.array(packetOf(family), { minLength: 1, maxLength: 12 }),
       (rules, packets) => {
-        for (const chain of rules.tables.get('filter')!.chains.values()) {
-          for (const x of [chain, ...chain.rules]) x.packets = x.bytes = 0;
-        }
-        const host = K.testHost(...INTERFACES);
-        const engine = new RuleEngine(host);
-        engine.load(rules);
-        const plain = new Interpreter(rules.tables.get('filter')!, family, host);
-        for (const make of packets) {
-          const verdict = engine.run(TABLE_FILTER, HOOK_FORWARD, make(), host.context);
-          expect(verdict).toBe(plain.run(HOOK_FORWARD, make(), host.context));
-        }
-        engine.exportCounters(rules);
-        for (const [what, counts] of plain.counts) {
-          expect({ packets: what.packets, bytes: what.bytes }).toEqual(counts);
-          if ('matches' in what && what.matches.length > 0 && counts.packets > 0) matched++;
-        }
-        whatRuns(engine.program(family, TABLE_FILTER)!, ran);
+        const seen = compare(family, rules, packets);
+        matched += seen.matched;
+        whatRuns(seen.engine.program(family, TABLE_FILTER)!, ran);
       },
     );
     fc.assert(property, { numRuns: 3000, seed: 7 });
