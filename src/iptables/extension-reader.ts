@@ -6,7 +6,7 @@ import type { Family, MatchUse, Target } from '../rules/model.js';
 import { type Known, MATCHES_TO_COME, type Registry, registryOf } from '../rules/registry.js';
 import { BASE_OPTIONS, type BaseOption } from './base-options.js';
 import type { Scope } from './command.js';
-import { suggest } from './errors.js';
+import { IPTABLES_VERSION, suggest } from './errors.js';
 import { WordReader } from './word-reader.js';
 
 type TargetUse = Extract<Target, { kind: 'extension' }>;
@@ -26,9 +26,14 @@ export interface Candidate {
 }
 
 const NO_MATCHES: MatchUse[] = [];
-/** Messages of the library's own option reader, which end their line themselves. */
-const LIBRARY_TEXT =
-  /^[\w-]+: (bad value for option|bad integer value for option|trailing garbage after value|option "--[\w-]+" ).*[^\n]$/;
+/** REJECT says this on a line of its own before it fails. */
+const ECHO_REPLY = '--reject-with echo-reply no longer supported';
+/** Messages that end their line themselves: those of the library's own option reader, and some others. */
+const ENDED = [
+  /^[\w-]+: (bad value|bad integer value|trailing garbage after value|could not map name|Argument to|option) .*[^\n]$/,
+  /^Port ".*" does not resolve to anything\.$/,
+  /^log level ".*" unknown$/,
+];
 
 /** Reads options of extensions. */
 export class ExtensionReader extends WordReader {
@@ -172,7 +177,7 @@ export class ExtensionReader extends WordReader {
     const at = this.blame;
     let value = '';
     if (option.args === 1) value = attached ?? this.argumentOf();
-    else if (option.args === 2) value = this.twoArguments(option.name, attached);
+    else if (option.args === 2) value = this.twoArguments(option, attached);
     else if (option.args === 'optional') value = attached ?? (this.hasWord() ? this.argumentOf() : '');
     else if (attached !== null) this.fail(`unknown option "${this.words.text[at]}"`);
     if (loaded.seen.has(option.name) && option.repeat !== true) {
@@ -189,9 +194,9 @@ export class ExtensionReader extends WordReader {
     extension.option(loaded.spec, option.name, value, this.invert, this.context);
   }
 
-  private twoArguments(name: string, attached: string | null): string {
+  private twoArguments(option: OptionSpec, attached: string | null): string {
     const first = attached ?? this.argumentOf();
-    if (!this.hasWord()) this.fail(`--${name} requires two args.`);
+    if (!this.hasWord()) this.fail(option.secondMissing ?? `--${option.name} requires two args.`);
     return `${first} ${this.argumentOf()}`;
   }
 
@@ -205,10 +210,13 @@ export class ExtensionReader extends WordReader {
         if (option.required === true) this.fail(`${extension.name}: option "--${option.name}" must be specified\n`);
         continue;
       }
-      if (option.excludes === undefined) continue;
-      for (const other of extension.options) {
-        if (!option.excludes.includes(other.name) || !loaded.seen.has(other.name)) continue;
-        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other.name}".`);
+      const lacking = option.also?.find((other) => !loaded.seen.has(other));
+      if (lacking !== undefined) {
+        this.fail(`${extension.name}: option "--${option.name}" also requires "--${lacking}".\n`);
+      }
+      const other = option.excludes?.find((name) => loaded.seen.has(name));
+      if (other !== undefined) {
+        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other}".`);
       }
     }
   }
@@ -221,9 +229,12 @@ export class ExtensionReader extends WordReader {
         break;
       }
     }
-    if (LIBRARY_TEXT.test(message)) message += '\n';
-    // One message of REJECT's goes out without the program's name.
-    if (message.startsWith('--reject-with echo-reply')) this.fail(message, { form: 'bare' });
-    this.fail(message, hint === undefined ? {} : { hint });
+    if (ENDED.some((pattern) => pattern.test(message))) message += '\n';
+    if (message === ECHO_REPLY) {
+      const program = this.family === 2 ? 'iptables' : 'ip6tables';
+      const text = `${message}\n${program} ${IPTABLES_VERSION}: unknown reject type "${word}"`;
+      this.fail(text, { form: 'bare' });
+    }
+    this.fail(message);
   }
 }

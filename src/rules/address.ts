@@ -50,7 +50,8 @@ function readOctets(text: string, out: Int32Array): boolean {
 /** inet_aton(3): the last number fills all the octets that are left. */
 export function readAton(text: string, out: Int32Array): boolean {
   const parts = text.split('.');
-  if (parts.length > 4) return false;
+  // no blanks or signs, which numbers elsewhere may have
+  if (parts.length > 4 || !/^[0-9a-fx.]+$/i.test(text)) return false;
   let word = 0;
   for (let i = 0; i < parts.length - 1; i++) {
     const octet = readUint(parts[i] as string, 0, 255);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { protocolName, protocolNumber, serviceName, servicePort } from './names.js';
+import { fileProtocolNumber, protocolName, protocolNumber, serviceName, servicePort } from './names.js';
 
 test('protocols: the first name of a number is printed, others are read', () => {
   expect([protocolNumber('icmpv6'), protocolNumber('mh'), protocolNumber('all'), protocolNumber('ipv4')]).toEqual([
@@ -29,3 +29,17 @@ test.each([
   [123, 6, ''],
   [7, 33, ''],
 ])('port %i of protocol %i is called %s', (port, protocol, name) => expect(serviceName(port, protocol)).toBe(name));
+
+test.each([
+  ['tcp', 6],
+  ['TCP', 6],
+  ['Tcp', -1],
+  ['IPSEC-AH', 51],
+  ['AH', -1],
+  ['CPHB', 73],
+  ['MANET', -1],
+  ['AX.25', 93],
+  // iptables knows this one by itself
+  ['icmpv6', -1],
+  ['IPv6-ICMP', 58],
+])('/etc/protocols has %s for %i', (name, number) => expect(fileProtocolNumber(name)).toBe(number));

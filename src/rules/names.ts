@@ -66,14 +66,28 @@ const PROTOCOLS =
   'pim 103;ipcomp 108;vrrp 112;l2tp 115;isis 124;sctp 132;fc 133;mobility-header 135;ipv6-mh 135;mh 135;udplite 136;' +
   'mpls-in-ip 137;manet 138;hip 139;shim6 140;wesp 141;rohc 142;ethernet 143';
 
+/** Names that iptables itself knows beside those of the file. */
+const OWN_NAMES = ['all', 'icmpv6', 'ipv6-mh', 'mh'];
+/** Second names in /etc/protocols that are not the first in capitals, and `name` alone: it has no second name. */
+const SECOND_NAMES =
+  'IP-ENCAP 4;IPv6 41;IPv6-Route 43;IPv6-Frag 44;IPSEC-ESP 50;IPSEC-AH 51;IPv6-ICMP 58;IPv6-NoNxt 59;IPv6-Opts 60;CPHB 73;' +
+  'OSPFIGP 89;Mobility-Header 135;UDPLite 136;MPLS-in-IP 137;Shim6 140;Ethernet 143;IPENCAP;IPV6;IPV6-ROUTE;IPV6-FRAG;ESP;' +
+  'AH;IPV6-ICMP;IPV6-NONXT;IPV6-OPTS;OSPF;MOBILITY-HEADER;UDPLITE;MPLS-IN-IP;MANET;SHIM6;ETHERNET';
+
 const PROTOCOL_NUMBERS: ReadonlyMap<string, number> = protocolNumbers();
 const PROTOCOL_NAMES: readonly string[] = protocolNames();
+const FILE_PROTOCOLS: ReadonlyMap<string, number> = fileProtocols();
 const SERVICE_PORTS: ReadonlyMap<string, number> = servicePorts();
 const SERVICE_NAMES: ReadonlyMap<string, string> = serviceNames();
 
 /** The number of a protocol's name in lower case, -1 where it is unknown. */
 export function protocolNumber(name: string): number {
   return PROTOCOL_NUMBERS.get(name) ?? -1;
+}
+
+/** The number of a protocol as getprotobyname(3) finds it in /etc/protocols, where case counts; -1 where it is unknown. */
+export function fileProtocolNumber(name: string): number {
+  return FILE_PROTOCOLS.get(name) ?? -1;
 }
 
 /** The name that stands for a protocol number; the number in decimal where it has none. */
@@ -105,6 +119,19 @@ function protocolNumbers(): Map<string, number> {
   for (const entry of PROTOCOLS.split(';')) {
     const blank = entry.indexOf(' ');
     numbers.set(entry.slice(0, blank), Number(entry.slice(blank + 1)));
+  }
+  return numbers;
+}
+
+function fileProtocols(): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const [name, number] of PROTOCOL_NUMBERS) {
+    if (!OWN_NAMES.includes(name)) numbers.set(name, number).set(name.toUpperCase(), number);
+  }
+  for (const entry of SECOND_NAMES.split(';')) {
+    const [name, number] = entry.split(' ') as [string, string | undefined];
+    if (number === undefined) numbers.delete(name);
+    else numbers.set(name, Number(number));
   }
   return numbers;
 }

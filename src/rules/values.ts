@@ -15,12 +15,13 @@ export interface Scan {
 }
 
 /**
- * Reads an unsigned number as strtoul with base 0 does (`0x` hexadecimal, leading `0` octal) from `at`.
- * Leaves value -1 where there is none or it exceeds `max`.
+ * Reads an unsigned number as strtoul with base 0 does (`0x` hexadecimal, leading `0` octal, blanks and a sign before it) from
+ * `at`. Leaves value -1 where there is none or it exceeds `max`; of negative numbers only 0 does not.
  */
 export function scanUint(text: string, at: number, max: number, scan: Scan): void {
   let base = 10;
-  let i = at;
+  const begin = startOfDigits(text, at);
+  let i = begin;
   scan.value = NONE;
   scan.end = at;
   if (text.charCodeAt(i) === 48) {
@@ -35,8 +36,20 @@ export function scanUint(text: string, at: number, max: number, scan: Scan): voi
   let value = 0;
   const first = i;
   for (let d = digit(text, i, base); d >= 0; d = digit(text, ++i, base)) value = value * base + d;
+  if (i === first) return;
   scan.end = i;
-  if (i > first && value <= max) scan.value = value;
+  if (value <= max && (value === 0 || text.charCodeAt(begin - 1) !== MINUS)) scan.value = value;
+}
+
+const MINUS = 45;
+
+/** Steps over what strtoul takes before the digits. */
+function startOfDigits(text: string, at: number): number {
+  let i = at;
+  let c = text.charCodeAt(i);
+  if (c >= 48) return i;
+  while (c === 32 || (c >= 9 && c <= 13)) c = text.charCodeAt(++i);
+  return c === 43 || c === MINUS ? i + 1 : i;
 }
 
 function digit(text: string, at: number, base: number): number {

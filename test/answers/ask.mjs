@@ -52,7 +52,10 @@ function tail(listing) {
 
 function answer(text, family, line) {
   const [, said, ...rest] = text.split(MARK);
-  if (rest.length < 3) return [family, line, `exit ${rest[0]}: ${said.split('\n')[0]}`].join('\t');
+  if (rest.length < 3) {
+    const [first] = said.split('\n').filter((l) => !l.startsWith('Warning: '));
+    return [family, line, `exit ${rest[0]}: ${first}`].join('\t');
+  }
   const [save, numeric, named] = rest;
   const rules = save.split('\n').filter((l) => l.startsWith('-A '));
   const withN = `[${tail(numeric)}]`;

@@ -144,7 +144,9 @@ function readOptions(extension: Extension, words: readonly string[], c: OptionCo
     const invert = words[i] === '!';
     if (invert) i++;
     const word = words[i] as string;
-    const option = extension.options.find((o) => [o.name, ...(o.aliases ?? [])].includes(word.slice(2)));
+    const option = extension.options.find(
+      (o) => (o.family ?? c.family) === c.family && [o.name, ...(o.aliases ?? [])].includes(word.slice(2)),
+    );
     if (option === undefined) exit(2, `unknown option "${word}"`);
     if (invert && option.invert !== true) exit(2, `${name}: option "--${option.name}" cannot be inverted.`);
     if (seen.has(option.name) && option.repeat !== true) {
@@ -152,6 +154,7 @@ function readOptions(extension: Extension, words: readonly string[], c: OptionCo
     }
     seen.add(option.name);
     const count = option.args === 'optional' ? 0 : option.args;
+    if (count === 2 && /^[-!]/.test(words[i + 2] ?? '-')) exit(2, option.secondMissing ?? '');
     extension.option(spec, option.name, words.slice(i + 1, i + 1 + count).join(' '), invert, c);
     i += count;
   }
@@ -160,6 +163,8 @@ function readOptions(extension: Extension, words: readonly string[], c: OptionCo
     if (option.required === true && !seen.has(option.name))
       exit(2, `${name}: option "--${option.name}" must be specified`);
     if (!seen.has(option.name)) continue;
+    const lacking = option.also?.find((o) => !seen.has(o));
+    if (lacking !== undefined) exit(2, `${name}: option "--${option.name}" also requires "--${lacking}".`);
     const other = option.excludes?.find((o) => seen.has(o));
     if (other !== undefined) exit(2, `${name}: option "--${option.name}" cannot be used together with "--${other}".`);
   }

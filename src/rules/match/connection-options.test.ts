@@ -20,7 +20,8 @@ function answer(family: Family, table: TableName, chain: string, rule: string): 
     return saved.find((line) => line.startsWith('-A'))!.slice(`-A ${chain} `.length);
   } catch (error) {
     if (!(error instanceof RuleTextError)) throw error;
-    return `exit ${error.status}: ${error.text}`;
+    // some messages have a line end of their own
+    return `exit ${error.status}: ${error.text.replace(/\n$/, '')}`;
   }
 }
 

@@ -31,9 +31,17 @@ import type { RuleContext } from '../context.js';
 import type { MatchExtension, MatchFunction, OptionContext } from '../extension.js';
 import { listedHost } from '../listed.js';
 import type { Family } from '../model.js';
-import { protocolNumber, servicePort } from '../names.js';
+import { fileProtocolNumber, protocolNumber } from '../names.js';
 import { not, readUint } from '../values.js';
-import { bitNames, JIFFY_MS, type MaskedHost, maskedHostOption, nameBits, rangeOption } from './option-values.js';
+import {
+  bitNames,
+  JIFFY_MS,
+  type MaskedHost,
+  maskedHostOption,
+  nameBits,
+  portRangeOption,
+  rangeOption,
+} from './option-values.js';
 import { isTemplate, STATE_DNAT, STATE_SNAT, stateBit, stateMask, stateOption, stateText } from './state.js';
 
 /** A sub-test that `!` may stand before. */
@@ -82,25 +90,10 @@ const UINT32_MAX = 0xffffffffn;
 
 function readProtocol(value: string, c: OptionContext): number {
   let number = readUint(value, 0, 255);
-  if (number < 0) number = protocolNumber(value.toLowerCase());
+  if (number < 0) number = fileProtocolNumber(value);
+  if (number < 0) number = protocolNumber(value);
   if (number < 0) c.fail(`unknown protocol "${value}" specified`, value);
   return number;
-}
-
-/** One port of a range: a decimal number of any size, cut to 16 bits as getaddrinfo does, or a service. */
-function readPortEnd(text: string, c: OptionContext): number {
-  if (/^\d+$/.test(text)) return Number(BigInt(text) & 0xffffn);
-  const port = servicePort(text, null);
-  if (port < 0) c.fail(`Port "${text}" does not resolve to anything.`, text);
-  return port;
-}
-
-function readPorts(option: string, value: string, invert: boolean, c: OptionContext): RangeTest {
-  const parts = value.split(':');
-  if (parts.length > 2) c.fail(`conntrack: Too many components for option "--${option}" (max: 2)`, value);
-  const from = parts[0] === '' ? 0 : readPortEnd(parts[0]!, c);
-  if (parts.length === 1) return { from, to: from, invert };
-  return { from, to: parts[1] === '' ? 65535 : readPortEnd(parts[1]!, c), invert };
 }
 
 function readStatus(value: string, c: OptionContext): number {
@@ -307,7 +300,8 @@ export const conntrack: MatchExtension<ConntrackSpec> = {
       if (name !== 'ORIGINAL' && name !== 'REPLY')
         c.fail(`conntrack: Bad value for "--ctdir" option: "${value}"`, value);
       spec.ctdir = name === 'REPLY' ? 1 : 0;
-    } else if (option.endsWith('port')) spec[option as PortName] = readPorts(option, value, invert, c);
+    } else if (option.endsWith('port'))
+      spec[option as PortName] = portRangeOption('conntrack', option, value, invert, c);
     else spec[option as HostName] = { ...maskedHostOption('conntrack', option, value, c.family, c), invert };
   },
   check(_spec, seen, c) {

@@ -4,9 +4,9 @@ import type { RuleContext } from '../context.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { headerMissing } from '../kernel-checks.js';
 import { bang, listedPorts } from '../listed.js';
-import { servicePort } from '../names.js';
 import { not, uintOption } from '../values.js';
 import { ALL_PORTS, givenPortText, inRange } from './given-ports.js';
+import { portRangeOption } from './option-values.js';
 import { headerOff, needsProtocol, type PortRange } from './ports.js';
 
 const TYPES = [
@@ -55,10 +55,10 @@ export const dccp: MatchExtension<DccpSpec> = {
   option(spec, option, value, invert, c) {
     switch (option) {
       case 'source-port':
-        spec.source = readPorts(option, value, invert, c);
+        spec.source = portRangeOption('dccp', option, value, invert, c);
         break;
       case 'destination-port':
-        spec.destination = readPorts(option, value, invert, c);
+        spec.destination = portRangeOption('dccp', option, value, invert, c);
         break;
       case 'dccp-types':
         spec.types = readTypes(value, c);
@@ -117,21 +117,6 @@ function hasOption(p: Packet, c: RuleContext, from: number, type: number, option
     at += len === 0 ? 1 : len;
   }
   return false;
-}
-
-/** Numbers are cut to 16 bits, as getaddrinfo does; names of services of any protocol. A range may be the wrong way round. */
-function readPorts(option: string, text: string, invert: boolean, c: OptionContext): PortRange {
-  const parts = text.split(':');
-  if (parts.length > 2) c.fail(`dccp: Too many components for option "--${option}" (max: 2)`, text);
-  const from = parts[0] === '' ? 0 : readPort(parts[0]!, c);
-  if (parts.length === 1) return { from, to: from, invert };
-  return { from, to: parts[1] === '' ? 0xffff : readPort(parts[1]!, c), invert };
-}
-
-function readPort(text: string, c: OptionContext): number {
-  const port = /^[0-9]+$/.test(text) ? Number(BigInt.asUintN(16, BigInt(text))) : servicePort(text, null);
-  if (port < 0) c.fail(`Port "${text}" does not resolve to anything.`, text);
-  return port;
 }
 
 function readTypes(text: string, c: OptionContext): number {

@@ -90,9 +90,8 @@ function readGroup(option: string, text: string, invert: boolean, c: OptionConte
   if (group >= 0 && scan.end === text.length) return { group: group | 0, mask: -1, invert };
   if (group >= 0 && text[scan.end] === '/') {
     scanUint(text, scan.end + 1, 0xffffffff, scan);
-    if (scan.value < 0 || scan.end !== text.length) {
-      c.fail(`devgroup: bad integer value for option "--${option}", or out of range.`, text);
-    }
+    if (scan.value < 0) c.fail(`devgroup: bad integer value for option "--${option}", or out of range.`, text);
+    if (scan.end !== text.length) c.fail(`devgroup: trailing garbage after value for option "--${option}".`, text);
     return { group: group | 0, mask: scan.value | 0, invert };
   }
   if (text === DEFAULT_GROUP) return { group: 0, mask: -1, invert };

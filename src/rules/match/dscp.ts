@@ -37,9 +37,11 @@ export interface DscpSpec {
   invert: boolean;
 }
 
-/** A DSCP class's value by its name in any case; -1 where there is none. */
+/** A DSCP class's value by its name in any case, whatever follows it; -1 where there is none. */
 export function dscpClass(name: string): number {
-  return CLASSES.get(name.toUpperCase()) ?? -1;
+  const upper = name.toUpperCase();
+  for (const [known, value] of CLASSES) if (upper.startsWith(known)) return value;
+  return -1;
 }
 
 /** The `dscp` match. */

@@ -121,7 +121,6 @@ function readMode(value: string, c: OptionContext): number {
 /** What the options amount to once all are known; the order of the steps is iptables'. */
 function finish(spec: HashlimitSpec, seen: ReadonlySet<string>, c: OptionContext): void {
   if (!seen.has('hashlimit-upto') && !seen.has('hashlimit-above')) c.fail('You have to specify --hashlimit');
-  if (!seen.has('hashlimit-name')) c.fail('hashlimit: option "--hashlimit-name" must be specified');
   const burstGiven = seen.has('hashlimit-burst');
   if (!seen.has('hashlimit-htable-expire')) spec.expire = spec.unit * 1000;
   if (spec.bytes) {
@@ -169,11 +168,11 @@ function byteBurstText(bytes: number): string {
 }
 
 /**
- * What is printed of a spec: each option's name and value, '' where it has none.
+ * What is printed of a spec: each option's name and value, null where it takes none.
  * @param avg The cost of a packet that is shown as a rate.
  */
-function printed(spec: HashlimitSpec, avg: number, family: Family): [option: string, value: string | number][] {
-  const options: [string, string | number][] = [];
+function printed(spec: HashlimitSpec, avg: number, family: Family): [option: string, value: string | number | null][] {
+  const options: [string, string | number | null][] = [];
   let unit = BYTE_EXPIRE;
   if (spec.bytes) {
     options.push([spec.above ? 'above' : 'upto', byteRateText(spec.avg)]);
@@ -195,13 +194,15 @@ function printed(spec: HashlimitSpec, avg: number, family: Family): [option: str
   if (spec.expire !== unit * 1000) options.push(['htable-expire', spec.expire]);
   if (spec.srcmask !== defaultMask(family)) options.push(['srcmask', spec.srcmask]);
   if (spec.dstmask !== defaultMask(family)) options.push(['dstmask', spec.dstmask]);
-  if (spec.rateMatch) options.push(['rate-match', '']);
+  if (spec.rateMatch) options.push(['rate-match', null]);
   if (spec.rateMatch && spec.interval !== 1) options.push(['rate-interval', spec.interval]);
   return options;
 }
 
 function save(spec: HashlimitSpec, family: Family): string {
-  const texts = printed(spec, spec.avg, family).map(([option, value]) => `--hashlimit-${option} ${value}`.trimEnd());
+  const texts = printed(spec, spec.avg, family).map(
+    ([option, value]) => `--hashlimit-${option}${value === null ? '' : ` ${value}`}`,
+  );
   return texts.join(' ');
 }
 
@@ -211,7 +212,7 @@ function list(spec: HashlimitSpec, family: Family): string {
   for (const [option, value] of printed(spec, spec.avg * (spec.interval || 1), family)) {
     if (option === 'name') continue;
     const shown = option === 'mode' ? String(value).replaceAll(',', '-') : value;
-    text += ` ${option === 'upto' ? 'up to' : option}${value === '' ? '' : ` ${shown}`}`;
+    text += ` ${option === 'upto' ? 'up to' : option}${value === null ? '' : ` ${shown}`}`;
   }
   return text;
 }
@@ -249,7 +250,7 @@ export const hashlimit: MatchExtension<HashlimitSpec> = {
     { name: 'hashlimit-htable-expire', args: 1 },
     { name: 'hashlimit-htable-gcinterval', args: 1 },
     { name: 'hashlimit-mode', args: 1 },
-    { name: 'hashlimit-name', args: 1 },
+    { name: 'hashlimit-name', args: 1, required: true },
     { name: 'hashlimit-rate-match', args: 0 },
     { name: 'hashlimit-rate-interval', args: 1 },
   ],

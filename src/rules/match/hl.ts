@@ -11,5 +11,5 @@ export const hl: MatchExtension<HopLimitSpec> = hopLimitMatch({
   family: AF_INET6,
   byteOff: 7,
   missing: "HL match: You must specify one of `--hl-eq', `--hl-lt', `--hl-gt'",
-  alias: [],
+  alias: ['hl'],
 });

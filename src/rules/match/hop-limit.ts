@@ -31,8 +31,8 @@ export function hopLimitMatch({ name, family, byteOff, missing, alias }: Names):
     name,
     families: [family],
     options: [
-      { name: lt, args: 1, excludes: [gt, eq] },
-      { name: gt, args: 1, excludes: [lt, eq] },
+      { name: lt, args: 1, excludes: [eq, gt] },
+      { name: gt, args: 1, excludes: [eq, lt] },
       { name: eq, aliases: alias, args: 1, invert: true, excludes: [lt, gt] },
     ],
     init: () => ({ compare: null, value: 0, invert: false }),

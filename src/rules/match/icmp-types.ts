@@ -19,7 +19,7 @@ export type IcmpName = readonly [name: string, type: number, codeFrom: number, c
 
 const ICMP_HEADER = 8;
 
-/** Reads a name (or the unambiguous beginning of one) or `type[/code]`. `label`: ICMP or ICMPv6, for messages. */
+/** Reads a name (or the unambiguous beginning of one) or `type[/code[:code]]`. `label`: ICMP or ICMPv6, for messages. */
 export function readIcmpType(value: string, label: string, names: readonly IcmpName[], c: OptionContext): IcmpSpec {
   const wanted = value.toLowerCase();
   let found: IcmpName | null = null;
@@ -31,17 +31,23 @@ export function readIcmpType(value: string, label: string, names: readonly IcmpN
   if (found !== null) return { type: found[1], codeFrom: found[2], codeTo: found[3], invert: false };
 
   const scan: Scan = { value: -1, end: 0 };
-  const slash = value.indexOf('/');
-  scanUint(value, 0, 255, scan);
-  if (scan.value < 0 || scan.end !== (slash < 0 ? value.length : slash)) {
-    c.fail(`Unknown ${label} type \`${slash < 0 ? value : value.slice(0, slash)}'`, value);
+  const [type, lastType] = readPair(value, 0, scan) ?? c.fail(`Unknown ${label} type \`${value}'`, value);
+  let codes: readonly [number, number] = [0, 255];
+  if (value[scan.end] === '/') {
+    codes = readPair(value, scan.end + 1, scan) ?? c.fail(`Unknown ${label} code \`${value}'`, value);
   }
-  const type = scan.value;
-  if (slash < 0) return { type, codeFrom: 0, codeTo: 255, invert: false };
-  scanUint(value, slash + 1, 255, scan);
-  if (scan.value < 0) c.fail(`Unknown ${label} code \`${value}'`, value);
   if (scan.end !== value.length) c.fail(`unknown character ${value.charAt(scan.end)}`, value);
-  return { type, codeFrom: scan.value, codeTo: scan.value, invert: false };
+  if (type !== lastType) c.fail(`${label} type range not supported`, value);
+  return { type, codeFrom: codes[0], codeTo: codes[1], invert: false };
+}
+
+/** `NUMBER[:NUMBER]`, each a byte, from `at`; null where there is none. */
+function readPair(text: string, at: number, scan: Scan): [number, number] | null {
+  scanUint(text, at, 255, scan);
+  const first = scan.value;
+  if (first < 0 || text[scan.end] !== ':') return first < 0 ? null : [first, first];
+  scanUint(text, scan.end + 1, 255, scan);
+  return scan.value < 0 ? null : [first, scan.value];
 }
 
 /** `--icmp-type 3/1`. */

@@ -12,7 +12,7 @@ import {
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { extensionLen } from '../ipv6-headers.js';
 import { bang } from '../listed.js';
-import { protocolNumber } from '../names.js';
+import { fileProtocolNumber } from '../names.js';
 import { not, readUint } from '../values.js';
 
 /** Stands for whatever follows the extension headers. */
@@ -120,9 +120,9 @@ function headerBit(word: string, c: OptionContext): number {
   for (const header of HEADERS) {
     if (word === header.name || word === header.short) return header.bit;
   }
-  let number = /^[0-9]+$/.test(word) ? readUint(word.replace(/^0+(?=.)/, ''), 0, 255) : -1;
-  if (number < 0) number = protocolNumber(word);
-  const bit = number < 0 || word === 'all' ? 0 : (BIT_OF[number] as number);
-  if (bit === 0) c.fail(`unknown header \`${number < 0 || word === 'all' ? word : number}' specified`, word);
+  let number = /^(0|[1-9]\d*)$/.test(word) ? readUint(word, 0, 255) : -1;
+  if (number < 0) number = fileProtocolNumber(word);
+  const bit = number < 0 ? 0 : (BIT_OF[number] as number);
+  if (bit === 0) c.fail(`unknown header \`${number < 0 ? word : number}' specified`, word);
   return bit;
 }

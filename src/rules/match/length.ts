@@ -2,9 +2,10 @@
  * -m length: the IP packet's length, headers in (xt_length.c).
  */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
-import type { MatchExtension, OptionContext } from '../extension.js';
+import type { MatchExtension } from '../extension.js';
 import { bang } from '../listed.js';
-import { not, readUint } from '../values.js';
+import { not } from '../values.js';
+import { rangeOption } from './option-values.js';
 
 /** `-m length`, bytes; `from` above `to` is taken and matches nothing. */
 export interface LengthSpec {
@@ -20,10 +21,9 @@ export const length: MatchExtension<LengthSpec> = {
   options: [{ name: 'length', args: 1, invert: true, required: true }],
   init: () => ({ from: 0, to: 65535, invert: false }),
   option(spec, _option, value, inverted, c) {
-    const parts = value.split(':');
-    spec.from = readLength(parts[0] as string, parts.length > 1 ? 0 : -1, c);
-    spec.to = parts.length > 1 ? readLength(parts[1] as string, 65535, c) : spec.from;
-    if (parts.length > 2) c.fail('length: Too many components for option "--length" (max: 2)', value);
+    const { from, to } = rangeOption('length', 'length', value, 65535n, false, c);
+    spec.from = Number(from);
+    spec.to = Number(to);
     spec.invert = inverted;
   },
   save: (spec) => `${not(spec.invert)}--length ${rangeText(spec)}`,
@@ -36,11 +36,4 @@ export const length: MatchExtension<LengthSpec> = {
 
 function rangeText({ from, to }: LengthSpec): string {
   return from === to ? `${from}` : `${from}:${to}`;
-}
-
-function readLength(text: string, ifEmpty: number, c: OptionContext): number {
-  if (text === '' && ifEmpty >= 0) return ifEmpty;
-  const n = readUint(text, 0, 65535);
-  if (n < 0) c.fail(`length: bad value for option "--length" near "${text}", or out of range (0-65535).`);
-  return n;
 }

@@ -3,11 +3,13 @@
  * iptables 1.8.9 (libxtables' option parser).
  */
 import { ADDRESS_WORDS, parseAddress } from '../../wire/address.js';
-import { AF_INET, AF_INET6 } from '../../wire/packet.js';
-import { fillMask, prefixLength } from '../address.js';
+import { AF_INET, AF_INET6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
+import { fillMask, prefixLength, readAton } from '../address.js';
 import type { OptionContext } from '../extension.js';
 import type { Family } from '../model.js';
+import { servicePort } from '../names.js';
 import { readUint, type Scan, scanUint } from '../values.js';
+import type { PortRange } from './ports.js';
 
 /** Errno values of a refusal (KernelRefusal). */
 export const EINVAL = 22;
@@ -27,27 +29,9 @@ export interface MaskedHost {
 /** A prefix length that stands for a mask whose ones are not contiguous, as libxtables stores it. */
 export const NOT_A_PREFIX = 255;
 
-/** An IPv4 address as inet_aton(3) reads it (`10.1` is 10.0.0.1, `300` is 0.0.1.44) as Int32; null where it is none. */
-function readAton(text: string): number | null {
-  const parts = text.split('.');
-  if (parts.length > 4) return null;
-  let word = 0;
-  for (let i = 0; i < parts.length; i++) {
-    const last = i === parts.length - 1;
-    const n = readUint(parts[i]!, 0, last ? 2 ** (8 * (4 - i)) - 1 : 255);
-    if (n < 0) return null;
-    word = last ? word | n : word | (n << (24 - 8 * i));
-  }
-  return word;
-}
-
 function readNumericHost(text: string, family: Family, out: Int32Array): boolean {
-  if (family !== AF_INET) return parseAddress(text, out) === family;
-  const word = readAton(text);
-  if (word === null) return false;
   out.fill(0);
-  out[0] = word;
-  return true;
+  return family === AF_INET ? readAton(text, out) : parseAddress(text, out) === family;
 }
 
 /** A host's address (XTTYPE_HOST), four words. Names other than localhost are not looked up. */
@@ -58,7 +42,7 @@ export function hostOption(value: string, family: Family, c: OptionContext): Int
     return out;
   }
   if (!readNumericHost(value, family, out)) {
-    const other = family === AF_INET ? parseAddress(value, out) === AF_INET6 : readAton(value) !== null;
+    const other = readNumericHost(value, family === AF_INET ? AF_INET6 : AF_INET, out);
     c.fail(`getaddrinfo: ${other ? 'Address family for hostname not supported' : 'Name or service not known'}`, value);
   }
   return out;
@@ -131,15 +115,15 @@ export function rangeOption(
   let rest = value;
   for (;;) {
     if (ends.length === 2) c.fail(`${extension}: Too many components for option "--${option}" (max: 2)`, value);
-    const number = /^\s*(0[xX][0-9a-fA-F]+|\d+)/.exec(rest);
+    const number = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|\d+)/.exec(rest);
     if (rest === '' || rest.startsWith(':')) {
       ends.push(ends.length === 0 ? 0n : max);
     } else {
-      const n = number === null ? null : wideNumber(number[1]!);
-      if (n === null || n > max)
+      const n = number === null ? max + 1n : BigInt(number[1]!.replace(/^0(?=\d)/, '0o'));
+      if (number === null || n > max)
         c.fail(`${extension}: bad value for option "--${option}" near "${rest}", or out of range (0-${max}).`, value);
-      ends.push(n!);
-      rest = rest.slice(number![0].length);
+      ends.push(n);
+      rest = rest.slice(number[0].length);
       if (rest !== '' && !rest.startsWith(':'))
         c.fail(`${extension}: Argument to "--${option}" has unexpected characters near "${rest}".`, value);
     }
@@ -149,10 +133,39 @@ export function rangeOption(
   return { from: ends[0]!, to: ends.length === 2 ? ends[1]! : openEnd ? max : ends[0]! };
 }
 
-/** A number as strtoull with base 0 reads it; null for an octal one with wrong digits. */
-function wideNumber(text: string): bigint | null {
-  if (/^0\d/.test(text)) return /^[0-7]+$/.test(text) ? BigInt(`0o${text}`) : null;
-  return BigInt(text);
+const SERVICE_PROTOCOLS = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP];
+
+/** One port as getaddrinfo(3) finds it: a decimal number cut to 16 bits, or a service of any of its protocols; -1 = none. */
+function resolvePort(text: string): number {
+  const number = /^\s*\+?(\d+)$/.exec(text);
+  if (number !== null) {
+    const wide = BigInt(number[1]!);
+    const narrow = wide > 0xffffffffffffffffn ? -1 : Number(BigInt.asIntN(32, wide));
+    return narrow < 0 ? -1 : narrow & 0xffff;
+  }
+  for (const protocol of SERVICE_PROTOCOLS) {
+    const port = servicePort(text, protocol);
+    if (port >= 0) return port;
+  }
+  return -1;
+}
+
+/** `FROM[:TO]` of ports (XTTYPE_PORTRC); either side may be empty, a range may be the wrong way round. */
+export function portRangeOption(
+  extension: string,
+  option: string,
+  value: string,
+  invert: boolean,
+  c: OptionContext,
+): PortRange {
+  const ends: number[] = [];
+  for (const part of value.split(':')) {
+    if (ends.length === 2) c.fail(`${extension}: Too many components for option "--${option}" (max: 2)`, value);
+    const port = part === '' ? ends.length * 0xffff : resolvePort(part);
+    if (port < 0) c.fail(`Port "${part}" does not resolve to anything.`, value);
+    ends.push(port);
+  }
+  return { from: ends[0]!, to: ends[1] ?? ends[0]!, invert };
 }
 
 /**

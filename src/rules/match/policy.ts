@@ -8,7 +8,7 @@ import { prefixLength } from '../address.js';
 import type { MatchExtension, OptionContext } from '../extension.js';
 import { wantsHooks } from '../kernel-checks.js';
 import type { Family } from '../model.js';
-import { protocolNumber } from '../names.js';
+import { fileProtocolNumber, protocolNumber } from '../names.js';
 import { hex, not, readUint, uintOption } from '../values.js';
 import { maskedHostOption } from './option-values.js';
 
@@ -64,7 +64,7 @@ export const policy: MatchExtension<PolicySpec> = {
     { name: 'tunnel-dst', args: 1, invert: true, repeat: true },
     { name: 'proto', args: 1, invert: true, repeat: true },
     { name: 'mode', args: 1, invert: true, repeat: true },
-    { name: 'next', args: 0, repeat: true },
+    { name: 'next', args: 0, repeat: true, also: ['strict'] },
   ],
   init: () => ({ direction: '', none: false, strict: false, elements: [newElement()] }),
   option(spec, option, value, invert, c) {
@@ -88,7 +88,7 @@ export const policy: MatchExtension<PolicySpec> = {
         elementOption(spec.elements[spec.elements.length - 1]!, option, value, invert, c);
     }
   },
-  check: checkPolicy,
+  check: (spec, _seen, c) => checkPolicy(spec, c),
   save(spec, family) {
     const head = `--dir ${spec.direction} --pol ${spec.none ? 'none' : 'ipsec'}${spec.strict ? ' --strict' : ''}`;
     if (spec.none) return head;
@@ -100,7 +100,7 @@ export const policy: MatchExtension<PolicySpec> = {
     if (spec.none) return text;
     for (const [i, element] of spec.elements.entries()) {
       const tests = elementText(element, family, '', numeric);
-      text += (spec.strict ? ` [${i}]` : '') + (tests === '' ? '' : ` ${tests}`);
+      text += (spec.elements.length > 1 ? ` [${i}]` : '') + (tests === '' ? '' : ` ${tests}`);
     }
     return text;
   },
@@ -152,12 +152,13 @@ function twice(option: string, c: OptionContext): never {
 
 function readProtocol(text: string, c: OptionContext): string {
   let number = readUint(text, 0, 255);
+  if (number < 0) number = fileProtocolNumber(text);
   if (number < 0) number = protocolNumber(text);
   if (number < 0) c.fail(`unknown protocol "${text}" specified`, text);
   return PROTOCOLS.get(number) ?? c.fail('policy match: protocol must be ah/esp/ipcomp', text);
 }
 
-function checkPolicy(spec: PolicySpec, seen: ReadonlySet<string>, c: OptionContext): void {
+function checkPolicy(spec: PolicySpec, c: OptionContext): void {
   if (spec.direction === '') c.fail('policy match: neither --dir in nor --dir out specified');
   if (spec.none) {
     if (spec.strict) c.fail('policy match: policy none but --strict given');
@@ -177,7 +178,6 @@ function checkPolicy(spec: PolicySpec, seen: ReadonlySet<string>, c: OptionConte
       c.fail('policy match: --tunnel-src/--tunnel-dst is only valid in tunnel mode');
     }
   }
-  if (seen.has('next') && !spec.strict) c.fail('policy: option "--next" also requires "--strict".');
 }
 
 /** `! NAME VALUE` of each test; `dashes` stands before the name. `numeric`: the protocol's number. */

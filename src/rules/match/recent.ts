@@ -255,7 +255,7 @@ export const recent: MatchExtension<RecentSpec> = {
     { name: 'rcheck', args: 0, invert: true, excludes: ['set', 'update', 'remove'] },
     { name: 'update', args: 0, invert: true, excludes: ['set', 'rcheck', 'remove'] },
     { name: 'seconds', args: 1 },
-    { name: 'reap', args: 0 },
+    { name: 'reap', args: 0, also: ['seconds'] },
     { name: 'hitcount', args: 1 },
     { name: 'remove', args: 0, invert: true, excludes: ['set', 'rcheck', 'update'] },
     { name: 'rttl', args: 0, excludes: ['set', 'remove'] },
@@ -289,11 +289,10 @@ export const recent: MatchExtension<RecentSpec> = {
   },
   check(spec, _seen, c) {
     if (spec.operation === null) c.fail("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'");
-    if (spec.reap && spec.seconds === 0) c.fail('recent: option "--reap" also requires "--seconds".');
   },
   save: (spec, family: Family) =>
     `${not(spec.invert)}--${spec.operation}` +
-    (spec.seconds === 0 ? '' : ` --seconds ${spec.seconds}`) +
+    (spec.seconds === 0 ? '' : ` --seconds ${spec.seconds | 0}`) +
     (spec.reap ? ' --reap' : '') +
     (spec.hitcount === 0 ? '' : ` --hitcount ${spec.hitcount}`) +
     (spec.rttl ? ' --rttl' : '') +
@@ -301,7 +300,7 @@ export const recent: MatchExtension<RecentSpec> = {
     (spec.side === 'dest' ? ' --rdest' : ' --rsource'),
   list: (spec, family) =>
     `${spec.invert ? ' !' : ''} recent: ${spec.operation === 'rcheck' ? 'CHECK' : spec.operation?.toUpperCase()}` +
-    (spec.seconds === 0 ? '' : ` seconds: ${spec.seconds}`) +
+    (spec.seconds === 0 ? '' : ` seconds: ${spec.seconds | 0}`) +
     (spec.reap ? ' reap' : '') +
     (spec.hitcount === 0 ? '' : ` hit_count: ${spec.hitcount}`) +
     (spec.rttl ? ' TTL-Match' : '') +

@@ -87,6 +87,7 @@ export const sctp: MatchExtension<SctpSpec> = {
     {
       name: 'chunk-types',
       args: 2,
+      secondMissing: '--chunk-types requires two args',
       invert: true,
       repeatMessage: "Only one `--chunk-types' allowed",
     },
@@ -204,7 +205,6 @@ class ChunkTest {
 function readChunks(text: string, invert: boolean, c: OptionContext): ChunkMatch {
   const blank = text.indexOf(' ');
   const list = text.slice(blank + 1);
-  if (blank < 0 || /^[-!]/.test(list)) c.fail('--chunk-types requires two args', text);
   const mode = MODES.indexOf(text.slice(0, blank).toLowerCase());
   if (mode < 0) c.fail('Match type has to be one of "ALL", "ANY" or "ONLY"', text);
   const chunks: ChunkMatch = { mode, invert, types: [], flags: {} };

@@ -11,7 +11,7 @@ export interface StatisticSpec {
   invert: boolean;
   /** Of 2^31; -1 = not given. */
   probability: number;
-  /** 0 = not given. */
+  /** 0 = not given; the probability where that is given. */
   every: number;
   /** 0 to every - 1; -1 = not given. */
   packet: number;
@@ -27,8 +27,8 @@ export const statistic: MatchExtension<StatisticSpec> = {
   options: [
     { name: 'mode', args: 1, required: true },
     { name: 'probability', args: 1, invert: true, excludes: ['every', 'packet'] },
-    { name: 'every', args: 1, invert: true, excludes: ['probability'] },
-    { name: 'packet', args: 1, excludes: ['probability'] },
+    { name: 'every', args: 1, invert: true, excludes: ['probability'], also: ['packet'] },
+    { name: 'packet', args: 1, excludes: ['probability'], also: ['every'] },
   ],
   init: () => ({ mode: 'random', invert: false, probability: -1, every: 0, packet: -1 }),
   option(spec, option, value, invert, c) {
@@ -38,6 +38,8 @@ export const statistic: MatchExtension<StatisticSpec> = {
         break;
       case 'probability':
         spec.probability = readProbability(value, c);
+        // they lie in one place: what comes last counts where --packet is checked
+        spec.every = spec.probability;
         if (invert) spec.invert = true;
         break;
       case 'every':
@@ -82,10 +84,6 @@ function checkStatistic(spec: StatisticSpec, seen: ReadonlySet<string>, c: Optio
     if (!seen.has('every') && !seen.has('packet')) c.fail('--every and --packet must be specified when using nth mode');
     if (spec.packet > 0 && spec.packet >= spec.every) c.fail('the --packet p must be 0 <= p <= n-1');
   }
-  if (!seen.has('mode')) c.fail('statistic: option "--mode" must be specified');
-  if (seen.has('probability')) return;
-  if (!seen.has('packet')) c.fail('statistic: option "--every" also requires "--packet".');
-  if (!seen.has('every')) c.fail('statistic: option "--packet" also requires "--every".');
 }
 
 /** A number from 0 to 1 as strtod reads it, into 2^31 parts. `nan` is 0, as with iptables. */

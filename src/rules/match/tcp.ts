@@ -34,7 +34,7 @@ export const tcp: MatchExtension<TcpSpec> = {
     { name: 'source-port', aliases: ['sport'], args: 1, invert: true, repeatMessage: once('source-port') },
     { name: 'destination-port', aliases: ['dport'], args: 1, invert: true, repeatMessage: once('destination-port') },
     { name: 'syn', args: 0, invert: true, repeat: true },
-    { name: 'tcp-flags', args: 2, invert: true, repeat: true },
+    { name: 'tcp-flags', args: 2, secondMissing: '--tcp-flags requires two args.', invert: true, repeat: true },
     { name: 'tcp-option', args: 1, invert: true, repeatMessage: once('tcp-option') },
   ],
   init: () => ({ source: allPorts(), destination: allPorts(), flags: null, option: null }),
@@ -54,7 +54,7 @@ export const tcp: MatchExtension<TcpSpec> = {
   save(spec) {
     let text = portText('sport', spec.source) + portText('dport', spec.destination);
     if (spec.option !== null) text += ` ${not(spec.option.invert)}--tcp-option ${spec.option.kind}`;
-    if (spec.flags !== null) {
+    if (showsFlags(spec)) {
       const { mask, wanted, invert } = spec.flags;
       text += ` ${not(invert)}--tcp-flags ${flagText(mask)} ${flagText(wanted)}`;
     }
@@ -64,7 +64,7 @@ export const tcp: MatchExtension<TcpSpec> = {
     let text = ` tcp${listedPorts('spt', spec.source, IPPROTO_TCP, numeric)}`;
     text += listedPorts('dpt', spec.destination, IPPROTO_TCP, numeric);
     if (spec.option !== null) text += ` option=${bang(spec.option.invert)}${spec.option.kind}`;
-    if (spec.flags === null) return text;
+    if (!showsFlags(spec)) return text;
     const { mask, wanted, invert } = spec.flags;
     const show = numeric ? flagNumber : flagText;
     return `${text} flags:${bang(invert)}${show(mask)}/${show(wanted)}`;
@@ -101,6 +101,11 @@ function readFlags(text: string, c: OptionContext): number {
     else if (upper !== 'NONE') c.fail(`Unknown TCP flag \`${name}'`, text);
   }
   return flags;
+}
+
+/** A mask of no flags is not shown, even one that nothing can match (`NONE SYN`). */
+function showsFlags(spec: TcpSpec): spec is TcpSpec & { flags: NonNullable<TcpSpec['flags']> } {
+  return spec.flags !== null && (spec.flags.mask !== 0 || spec.flags.invert);
 }
 
 function flagText(flags: number): string {

@@ -4,7 +4,8 @@
 import { AF_INET, AF_INET6, IPPROTO_UDP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { listedPorts } from '../listed.js';
-import { allPorts, headerOff, needsProtocol, type PortRange, portText, readPortRange } from './ports.js';
+import { portRangeOption } from './option-values.js';
+import { allPorts, headerOff, needsProtocol, type PortRange, portText } from './ports.js';
 
 /** `-m udp`. A range whose start is above its end is taken and matches nothing. */
 export interface UdpSpec {
@@ -25,8 +26,7 @@ export const udp: MatchExtension<UdpSpec> = {
   ],
   init: () => ({ source: allPorts(), destination: allPorts() }),
   option(spec, option, value, inverted, c) {
-    const range = readPortRange(value, IPPROTO_UDP, c);
-    range.invert = inverted;
+    const range = portRangeOption('udp', option, value, inverted, c);
     if (option === 'source-port') spec.source = range;
     else spec.destination = range;
   },

@@ -21,10 +21,12 @@ export interface ConnmarkTargetSpec {
 }
 
 const ACTIONS = [...MARK_OPTIONS, 'save-mark', 'restore-mark'] as const;
+/** The order in which an option's conflicts are looked for. */
+const CONFLICTS = ['set-xmark', 'set-mark', 'save-mark', 'restore-mark', 'and-mark', 'or-mark', 'xor-mark'];
 
 function actionOption(name: string): OptionSpec {
   const args = name === 'save-mark' || name === 'restore-mark' ? 0 : 1;
-  return { name, args, excludes: ACTIONS.filter((other) => other !== name) };
+  return { name, args, excludes: CONFLICTS.filter((other) => other !== name) };
 }
 
 /** The `CONNMARK` target. */
@@ -44,7 +46,7 @@ export const CONNMARK: TargetExtension<ConnmarkTargetSpec> = {
     if (option === 'save-mark') spec.mode = 'save';
     else if (option === 'restore-mark') spec.mode = 'restore';
     else if (option.endsWith('shift-mark')) {
-      const bits = uintOption('CONNMARK', option, text, 0, 255, c);
+      const bits = uintOption('CONNMARK', option, text, 0, 32, c);
       spec.shift = bits === 0 ? 0 : option === 'left-shift-mark' ? bits : -bits;
     } else if (option.endsWith('mask')) {
       const mask = uintOption('CONNMARK', option, text, 0, 0xffffffff, c) | 0;

@@ -160,8 +160,12 @@ function refusedTimeout(name: string, { family, protocol, tracker }: LoadContext
 }
 
 function readZone(spec: CtSpec, value: string, c: OptionContext): void {
-  spec.zoneFromMark = value === 'mark';
-  spec.zone = spec.zoneFromMark ? 0 : readUint(value, 0, 65535);
+  if (value.toLowerCase() === 'mark') {
+    // and a number that comes later does not change that
+    spec.zoneFromMark = true;
+    return;
+  }
+  spec.zone = readUint(value, 0, 65535);
   if (spec.zone < 0) c.fail(`Cannot parse ${value} as a zone ID`, value);
 }
 

@@ -4,6 +4,7 @@
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import { VERDICT_CONTINUE } from '../context.js';
 import type { TargetExtension } from '../extension.js';
+import { dscpClass } from '../match/dscp.js';
 import { hexByte, uintOption } from '../values.js';
 import { dsField, setDsField } from './ip-bytes.js';
 
@@ -11,17 +12,6 @@ import { dsField, setDsField } from './ip-bytes.js';
 export interface DscpTargetSpec {
   dscp: number;
 }
-
-/** DiffServ class names of RFC 2474, 2597 and 3246. */
-const CLASSES: ReadonlyMap<string, number> = new Map([
-  ['BE', 0x00],
-  ['EF', 0x2e],
-  ...Array.from({ length: 8 }, (_, i): [string, number] => [`CS${i}`, i << 3]),
-  ...Array.from({ length: 12 }, (_, i): [string, number] => {
-    const [group, drop] = [Math.trunc(i / 3) + 1, (i % 3) + 1];
-    return [`AF${group}${drop}`, (group << 3) | (drop << 1)];
-  }),
-]);
 
 /** The `DSCP` target. */
 export const DSCP: TargetExtension<DscpTargetSpec> = {
@@ -38,7 +28,7 @@ export const DSCP: TargetExtension<DscpTargetSpec> = {
       spec.dscp = uintOption('DSCP', option, text, 0, 63, c);
       return;
     }
-    const dscp = CLASSES.get(text.toUpperCase()) ?? -1;
+    const dscp = dscpClass(text);
     if (dscp < 0) c.fail(`Invalid DSCP value \`${text}'`, text);
     spec.dscp = dscp;
   },

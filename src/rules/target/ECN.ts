@@ -38,6 +38,8 @@ export const ECN: TargetExtension<EcnTargetSpec> = {
       case 'ecn-tcp-remove':
         spec.ece = 0;
         spec.cwr = 0;
+        // what was given before it is forgotten
+        spec.ip = -1;
         break;
       case 'ecn-tcp-cwr':
         spec.cwr = uintOption('ECN', option, value, 0, 1, c);

@@ -7,6 +7,7 @@ import { ADDRESS_WORDS, formatAddress, parseAddress } from '../../wire/address.j
 import { AF_INET, AF_INET6, HOOK_INPUT, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_PREROUTING } from '../../wire/packet.js';
 import { fillMask, prefixLength, readAton } from '../address.js';
 import type { OptionContext, TargetExtension } from '../extension.js';
+import { hostOption } from '../match/option-values.js';
 import type { Family } from '../model.js';
 import { readUint } from '../values.js';
 import { refusedOutside } from './nat-range.js';
@@ -30,7 +31,7 @@ export const NETMAP: TargetExtension<NetmapSpec> = {
   init: () => ({ network: new Int32Array(ADDRESS_WORDS), bits: 0 }),
   option(spec, option, value, _inverted, c) {
     const slash = value.indexOf('/');
-    const network = readNetworkHost(slash < 0 ? value : value.slice(0, slash), c);
+    const network = hostOption(slash < 0 ? value : value.slice(0, slash), c.family, c);
     spec.bits = slash < 0 ? allBits(c.family) : readBits(option, value.slice(slash + 1), c);
     const mask = new Int32Array(ADDRESS_WORDS);
     fillMask(spec.bits, mask);
@@ -51,15 +52,6 @@ export const NETMAP: TargetExtension<NetmapSpec> = {
 
 function allBits(family: Family): number {
   return family === AF_INET ? 32 : 128;
-}
-
-/** An address in any form that inet_aton takes, or `localhost`. */
-function readNetworkHost(text: string, c: OptionContext): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  const found =
-    c.family === AF_INET ? readAton(text === 'localhost' ? '127.0.0.1' : text, words) : parseAddress(text, words) !== 0;
-  if (!found || (c.family === AF_INET6 && !text.includes(':'))) c.fail('getaddrinfo: Name or service not known', text);
-  return words;
 }
 
 /** A prefix length or a mask; a mask with holes counts as all ones. */

@@ -33,7 +33,12 @@ export const TCPOPTSTRIP: TargetExtension<TcpoptstripSpec> = {
   options: [{ name: 'strip-options', args: 1 }],
   init: () => ({ kinds: [] }),
   option(spec, _option, value, _invert, c) {
-    const kinds = new Set(value.split(',').map((word) => readKind(word, c)));
+    const kinds = new Set<number>();
+    for (const word of value.split(',')) {
+      const kind = readKind(word, c);
+      if (kinds.has(kind)) c.fail(`Option "${word}" already specified`, value);
+      kinds.add(kind);
+    }
     spec.kinds = [...kinds].sort((a, b) => a - b);
   },
   save: (spec) => (spec.kinds.length === 0 ? '' : `--strip-options ${spec.kinds.join(',')}`),

@@ -3,9 +3,9 @@
  */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import { VERDICT_CONTINUE } from '../context.js';
-import type { OptionContext, OptionSpec, TargetExtension } from '../extension.js';
-import { tosName } from '../match/tos.js';
-import { hexByte, type Scan, scanUint, uintOption } from '../values.js';
+import type { OptionSpec, TargetExtension } from '../extension.js';
+import { tosMaskOption, tosName } from '../match/tos.js';
+import { hexByte, uintOption } from '../values.js';
 import { dsField, setDsField } from './ip-bytes.js';
 
 /** Eight bits each. */
@@ -16,15 +16,6 @@ export interface TosTargetSpec {
 
 const OPTIONS = ['set-tos', 'and-tos', 'or-tos', 'xor-tos'] as const;
 
-/** Symbolic names of RFC 1349; with one the mask is 0x3f. */
-const NAMES: ReadonlyMap<string, number> = new Map([
-  ['minimize-delay', 0x10],
-  ['maximize-throughput', 0x08],
-  ['maximize-reliability', 0x04],
-  ['minimize-cost', 0x02],
-  ['normal-service', 0x00],
-]);
-
 /** The `TOS` target. */
 export const TOS: TargetExtension<TosTargetSpec> = {
   name: 'TOS',
@@ -34,7 +25,7 @@ export const TOS: TargetExtension<TosTargetSpec> = {
   init: () => ({ value: 0, mask: 0 }),
   option(spec, option, text, _inverted, c) {
     if (option === 'set-tos') {
-      Object.assign(spec, readTos(text, c));
+      Object.assign(spec, tosMaskOption(text, 0xff, c));
       return;
     }
     const bits = uintOption('TOS', option, text, 0, 255, c);
@@ -65,19 +56,3 @@ export const TOS: TargetExtension<TosTargetSpec> = {
     };
   },
 };
-
-/** `value[/mask]` or a name (XTTYPE_TOSMASK). */
-function readTos(text: string, c: OptionContext): TosTargetSpec {
-  const scan: Scan = { value: -1, end: 0 };
-  scanUint(text, 0, 255, scan);
-  const value = scan.value;
-  if (value >= 0 && scan.end === text.length) return { value, mask: 0xff };
-  if (value >= 0 && text.charCodeAt(scan.end) === 47) {
-    scanUint(text, scan.end + 1, 255, scan);
-    if (scan.value < 0 || scan.end !== text.length) c.fail(`Illegal value: "${text}"`, text);
-    return { value, mask: scan.value };
-  }
-  const named = NAMES.get(text.toLowerCase());
-  if (named === undefined) c.fail(`Symbolic name "${text}" is unknown`, text);
-  return { value: named, mask: 0x3f };
-}

@@ -14,6 +14,8 @@ export interface HopLimitTargetSpec {
 }
 
 const ACTIONS = ['set', 'dec', 'inc'] as const;
+/** The order in which an option's conflicts are looked for. */
+const CONFLICTS = ['set', 'inc', 'dec'] as const;
 
 const ACTION_TEXTS = { set: 'set to', dec: 'decrement by', inc: 'increment by' };
 
@@ -21,12 +23,13 @@ const ACTION_TEXTS = { set: 'set to', dec: 'decrement by', inc: 'increment by' }
 export function hopLimitTarget(name: 'TTL' | 'HL', family: Family): TargetExtension<HopLimitTargetSpec> {
   const prefix = name.toLowerCase();
   const names = ACTIONS.map((action) => `${prefix}-${action}`);
+  const conflicts = CONFLICTS.map((action) => `${prefix}-${action}`);
   return {
     name,
     families: [family],
     tables: ['mangle'],
     options: names.map(
-      (option): OptionSpec => ({ name: option, args: 1, excludes: names.filter((o) => o !== option) }),
+      (option): OptionSpec => ({ name: option, args: 1, excludes: conflicts.filter((o) => o !== option) }),
     ),
     init: () => ({ action: null, value: 0 }),
     option(spec, option, value, _inverted, c) {
