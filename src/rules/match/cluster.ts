@@ -2,18 +2,9 @@
  * -m cluster: which of several machines that all see the same packets takes a connection: a hash of its source address
  * (xt_cluster.c). The hash has no other key than the rule's seed: it is the kernel's.
  */
-import { R_ORIG_SRC, R_PROTO, RECORD_SHIFT } from '../../conntrack/layout.js';
-import { hashAddress, hashWord, scaleHash, swap32 } from '../../wire/jhash.js';
-import {
-  AF_INET,
-  AF_INET6,
-  PACKET_HOST,
-  PACKET_MULTICAST,
-  type Packet,
-  T_DST,
-  T_SRC,
-  TUPLE_WORDS,
-} from '../../wire/packet.js';
+import { R_ORIG_SRC, RECORD_SHIFT } from '../../conntrack/layout.js';
+import { hashWord, scaleHash, swap32 } from '../../wire/jhash.js';
+import { AF_INET, AF_INET6, PACKET_HOST, PACKET_MULTICAST, type Packet, T_DST } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
 import { bang } from '../listed.js';
 import { hex, not, uintOption } from '../values.js';
@@ -74,21 +65,13 @@ export const cluster: MatchExtension<ClusterSpec> = {
     return ` cluster ${bang(spec.invert)}node_mask=${hex8(spec.nodes)} total_nodes=${spec.total} hash_seed=${hex8(spec.seed)}`;
   },
   load({ total, nodes, invert, seed }) {
-    const tuple = new Int32Array(TUPLE_WORDS);
     return (p, c) => {
       // switches hand packets for a shared multicast address to every machine: each takes them as its own
       if (p.packetType === PACKET_MULTICAST && !isToMulticast(p)) p.packetType = PACKET_HOST;
       if (p.connection < 0) return false;
-      const { table } = c.tracker;
-      const slot = p.connection >> 1;
-      const at = slot << RECORD_SHIFT;
-      let hash = 0;
-      if ((table.words[at + R_PROTO] as number) >> 8 === AF_INET) {
-        hash = hashWord(swap32(table.words[at + R_ORIG_SRC] as number), seed);
-      } else {
-        table.readTuple(slot, 0, tuple);
-        hash = hashAddress(tuple, T_SRC, seed);
-      }
+      // of an IPv6 address only the first word goes into the kernel's hash
+      const source = c.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ORIG_SRC] as number;
+      const hash = hashWord(swap32(source), seed);
       return (((nodes >>> scaleHash(hash, total)) & 1) !== 0) !== invert;
     };
   },

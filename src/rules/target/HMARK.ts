@@ -10,7 +10,7 @@ import { fillMask, prefixLength } from '../address.js';
 import { type RuleContext, VERDICT_CONTINUE } from '../context.js';
 import type { KernelRefusal, OptionContext, OptionSpec, TargetExtension } from '../extension.js';
 import { EINVAL } from '../kernel-checks.js';
-import { maskedHostOption } from '../match/option-values.js';
+import { NOT_A_PREFIX, prefixOption } from '../match/option-values.js';
 import type { Family } from '../model.js';
 import { hex, uintOption } from '../values.js';
 import { type HashedHeaders, readHashedHeaders } from './hashed-headers.js';
@@ -171,11 +171,9 @@ function readPart(spec: HmarkSpec, option: string, text: string, c: OptionContex
     return;
   }
   give(spec, part, 0, c.family);
-  // a number above 32 is a mask of its own for IPv4: 0.0.0.33
-  const any = c.family === AF_INET ? '0.0.0.0' : '::';
-  const { mask } = maskedHostOption('HMARK', option, `${any}/${text}`, c.family, c);
-  if (part === 'src-prefix') spec.source = mask;
-  else spec.destination = mask;
+  const bits = prefixOption('HMARK', option, text, c.family, c);
+  // a mask with holes counts as all ones
+  if (bits !== NOT_A_PREFIX) fillMask(bits, part === 'src-prefix' ? spec.source : spec.destination);
 }
 
 /** Ports and SPI share their place, as they do in the packet. */
@@ -196,8 +194,8 @@ function give(spec: HmarkSpec, part: Part, value: number, family: Family): void 
 /** The parts that were given, in printing order; `text` words one that is a number in hexadecimal. */
 function printed(spec: HmarkSpec, family: Family, text: (part: Part, value: string) => string): string[] {
   return PARTS.filter((part) => spec.given.includes(part)).map((part) => {
-    if (part === 'src-prefix') return `--hmark-src-prefix ${prefixText(spec.source, family)}`;
-    if (part === 'dst-prefix') return `--hmark-dst-prefix ${prefixText(spec.destination, family)}`;
+    if (part === 'src-prefix') return `--hmark-src-prefix ${prefixLength(spec.source, family)}`;
+    if (part === 'dst-prefix') return `--hmark-dst-prefix ${prefixLength(spec.destination, family)}`;
     return text(part, partValue(spec, part).toString(16));
   });
 }
@@ -205,12 +203,6 @@ function printed(spec: HmarkSpec, family: Family, text: (part: Part, value: stri
 /** A prefix as the listing has it: without the option's dashes, and all 128 bits of IPv6 as nothing. */
 function asListed(text: string): string {
   return text.replace('--hmark-', '').replace(/^(src|dst)-prefix 128$/, '$1-prefix ');
-}
-
-/** A mask with holes counts as all ones. */
-function prefixText(mask: Int32Array, family: Family): number {
-  const bits = prefixLength(mask, family);
-  return bits < 0 ? (family === AF_INET ? 32 : 128) : bits;
 }
 
 function partValue(spec: HmarkSpec, part: Part): number {
