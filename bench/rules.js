@@ -1,209 +1,193 @@
 /**
- * Walking rules: ns a packet for 10, 20, 100 and 1000 rules of a typical mix, the compiled evaluator beside the plain one, and
- * garbage collections (none) beside those of a control that allocates.
+ * Rules at size: loading many, and what a packet costs among them.
  *
- *   node bench/rules.js [DIST]      DIST: where the compiled modules are, build/ by default
+ *   node bench/rules.js [--quick]      a part of `npm run bench`
  */
-import { resolve } from 'node:path';
-import { PerformanceObserver } from 'node:perf_hooks';
-import { compete, table } from './harness.js';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import {
+  AF_INET,
+  CT_NEW,
+  Host,
+  HOOK_FORWARD,
+  Interpreter,
+  loadRules,
+  Packet,
+  parseNetwork,
+  RuleEngine,
+  TABLE_FILTER,
+} from '../dist/internals.js';
+import { commandTime, compete, installed, table } from './harness.js';
+import { below, fitting, INTERFACES, MIXES, makeRuleset, stray } from './rulesets.js';
 
-const dist = resolve(process.argv[2] ?? new URL('../build', import.meta.url).pathname);
-const load = (file) => import(`${dist}/${file}`);
-const { RuleEngine, TABLE_FILTER } = await load('rules/evaluate.js');
-const { Interpreter } = await load('rules/interpret.js');
-const { tcp } = await load('rules/match/tcp.js');
-const { udp } = await load('rules/match/udp.js');
-const { multiport } = await load('rules/match/multiport.js');
-const { conntrack } = await load('rules/match/conntrack.js');
-const W = await load('wire/packet.js');
-const { parseNetwork } = await load('wire/parse.js');
+const SEED = 20_260_301;
+/** Packets that fit into the first cache levels, with all that they touch: what repeats. */
+const FEW = 256;
+/** So many that each comes to places that the caches have forgotten. */
+const MANY = 50_000;
+/** Packets that both evaluators are compared with before any time is taken. */
+const COMPARED = 300;
 
-const PACKETS = 256;
-const ROUNDS = 7;
-const INTERFACES = ['lo', 'eth0', 'eth1', 'eth2', 'wg0'];
-
-/** A small seeded generator (xorshift32). */
-let seed = 20250101;
-function random(n) {
-  seed ^= seed << 13;
-  seed ^= seed >>> 17;
-  seed ^= seed << 5;
-  return (seed >>> 0) % n;
-}
-
-const all = () => ({ from: 0, to: 65535, invert: false });
-const one = (port, to = port) => ({ from: port, to, invert: false });
-const state = (mask) => ({
-  extension: conntrack,
-  spec: { ...conntrack.init(2), ctstate: { value: mask, invert: false } },
-});
-const NEW = 1 << W.CT_NEW;
-const net = (address, bits) => ({
-  address: Int32Array.of(address & (-1 << (32 - bits)), 0, 0, 0),
-  mask: Int32Array.of(-1 << (32 - bits), 0, 0, 0),
-  invert: false,
-});
-const rule = (part) => ({
-  source: null,
-  destination: null,
-  inInterface: null,
-  outInterface: null,
-  protocol: null,
-  fragment: null,
-  matches: [],
-  target: { kind: 'verdict', name: 'ACCEPT' },
-  packets: 0,
-  bytes: 0,
-  position: null,
-  ...part,
-});
-
-/** Nets, ports, interfaces and states, as in a firewall's FORWARD chain; none of the first `count - 1` fits a stray packet. */
-function mix(count) {
-  const rules = [];
-  for (let k = 0; rules.length < count - 1; k++) {
-    const protocol = { number: k % 4 === 3 ? 17 : 6, invert: false };
-    const spec = { source: all(), destination: one(1024 + random(40000)), flags: null, option: null };
-    const ports = { extension: protocol.number === 6 ? tcp : udp, spec };
-    switch (k % 5) {
-      case 0:
-        rules.push(rule({ protocol, matches: [ports, state(NEW)] }));
-        break;
-      case 1:
-        rules.push(rule({ source: net(0xcb000000 + random(1 << 24), 24), target: { kind: 'verdict', name: 'DROP' } }));
-        break;
-      case 2:
-        rules.push(rule({ protocol, inInterface: { name: 'eth2', invert: false }, matches: [state(NEW), ports] }));
-        break;
-      case 3:
-        rules.push(rule({ protocol, destination: net(0x0a000000 + random(1 << 24), 28), matches: [ports] }));
-        break;
-      default: {
-        const ranges = [110, 110, 143, 143, 993, 995];
-        rules.push(
-          rule({ protocol, matches: [{ extension: multiport, spec: { which: 'dports', ranges, invert: false } }] }),
-        );
-      }
-    }
-  }
-  rules.push(rule({}));
-  return rules;
-}
-
-/** What a ruleset for a server has: established first. */
-function stateful(count) {
-  const established = (1 << W.CT_ESTABLISHED) | (1 << W.CT_RELATED);
-  const first = [
-    rule({ matches: [state(1 << W.CT_INVALID)], target: { kind: 'verdict', name: 'DROP' } }),
-    rule({ matches: [state(established)] }),
-  ];
-  return [...first, ...mix(count - 2)];
-}
-
-function rulesetOf(rules) {
-  const chain = (name, list) => [name, { name, policy: 'DROP', packets: 0, bytes: 0, rules: list }];
-  const chains = new Map([chain('INPUT', []), chain('FORWARD', rules), chain('OUTPUT', [])]);
-  return { family: 2, tables: new Map([['filter', { name: 'filter', chains }]]) };
-}
-
-function packets(newShare) {
-  const list = [];
-  for (let k = 0; k < PACKETS; k++) {
-    const isUdp = random(4) === 0;
-    const bytes = new Uint8Array(isUdp ? 28 : 40);
-    const view = new DataView(bytes.buffer);
-    bytes.set([0x45, 0, 0, bytes.length, 0, 1, 0, 0, 64, isUdp ? 17 : 6]);
-    view.setUint32(12, 0x0a000000 + random(1 << 24));
-    view.setUint32(16, 0x0a000000 + random(1 << 24));
-    view.setUint16(20, 1024 + random(60000));
-    view.setUint16(22, 30 + random(50));
-    if (isUdp) view.setUint16(24, 8);
-    else view.setUint16(32, 0x5010);
-    const p = new W.Packet();
-    parseNetwork(p, bytes, 0, bytes.length);
-    p.inInterface = 1 + random(INTERFACES.length);
-    p.outInterface = 1 + random(INTERFACES.length);
-    p.state = random(100) < newShare ? W.CT_NEW : W.CT_ESTABLISHED;
-    list.push(p);
-  }
-  return list;
-}
-
-function host() {
+/** What a rule engine needs of its host. */
+function engineHost() {
   const interfaces = [null, ...INTERFACES.map((name, k) => ({ index: k + 1, name }))];
   const context = { tracker: {}, interfaces, nowMs: 0, hook: 0, hotdrop: false };
   return { context, tracker: {}, interfaces, shared: new Map(), templates: [null], trace() {} };
 }
 
-const rows = [['rules, packets', 'compiled ns', 'spread', 'plain ns', 'ns a rule']];
-for (const [name, rules, share] of [
-  ['10, last matches', mix(10), 100],
-  ['20, last matches', mix(20), 100],
-  ['20 stateful, 5 % new', stateful(20), 5],
-  ['20 stateful, all new', stateful(20), 100],
-  ['100, last matches', mix(100), 100],
-  ['1000, last matches', mix(1000), 100],
-]) {
-  const list = packets(share);
-  const h = host();
-  const engine = new RuleEngine(h);
-  const ruleset = rulesetOf(rules);
-  engine.load(ruleset);
-  const plain = new Interpreter(ruleset.tables.get('filter'), 2, h);
-  const repeat = Math.ceil(1_000_000 / PACKETS / Math.max(1, rules.length / 20));
-  const walk = (times, run) => {
-    let sum = 0;
-    for (let n = 0; n < times; n++) for (let k = 0; k < PACKETS; k++) sum += run(list[k]);
-    return sum;
-  };
-  const compiled = (p) => engine.run(TABLE_FILTER, W.HOOK_FORWARD, p, h.context);
-  const expected = walk(1, compiled);
-  if (walk(1, (p) => plain.run(W.HOOK_FORWARD, p, h.context)) !== expected) throw new Error(`${name}: verdicts differ`);
-  const check = (times) => (sum) => {
-    if (sum !== expected * times) throw new Error(`${name}: verdicts changed`);
-  };
-  const contenders = [{ name: 'compiled', run: () => walk(repeat, compiled), check: check(repeat) }];
-  const [fast] = compete(contenders, ROUNDS, repeat * PACKETS);
-  const slowTimes = Math.max(1, Math.ceil(repeat / 20));
-  const slow = {
-    name: 'plain',
-    run: () => walk(slowTimes, (p) => plain.run(W.HOOK_FORWARD, p, h.context)),
-    check: check(slowTimes),
-  };
-  const [reference] = compete([slow], 3, slowTimes * PACKETS);
-  const perRule = name.includes('5 %') ? '' : (fast.ns / rules.length).toFixed(2);
-  rows.push([name, fast.ns.toFixed(1), fast.spread.toFixed(2), reference.ns.toFixed(0), perRule]);
+function packetOf({ bytes, inInterface }) {
+  const p = new Packet();
+  parseNetwork(p, bytes, 0, bytes.length);
+  p.inInterface = inInterface;
+  p.outInterface = 2;
+  p.state = CT_NEW;
+  return p;
 }
-console.log(table(rows));
 
-/** Garbage collections while `work` runs; their entries come in later turns of the event loop. */
-async function collections(work) {
-  let count = 0;
-  const observer = new PerformanceObserver((list) => {
-    count += list.getEntries().length;
+/** ns a packet at each size of one mix, beside the plain evaluator up to a thousand rules. */
+function measureWalks(name, plan, record, say) {
+  const rows = [['rules', 'at the end', 'at random places', 'never the same', 'rule by rule', 'load ms']];
+  for (const count of plan.ruleCounts) {
+    const { text, wishes } = makeRuleset(name, count, SEED);
+    const ruleset = loadRules(text, name, AF_INET);
+    const host = engineHost();
+    const engine = new RuleEngine(host);
+    const began = performance.now();
+    engine.load(ruleset);
+    const loadMs = performance.now() - began;
+    const random = below(SEED + count);
+    const at = (n) => packetOf(fitting(wishes[random(wishes.length)], random));
+    const last = Array.from({ length: FEW }, () => packetOf(stray(random)));
+    const few = Array.from({ length: FEW }, at);
+    const many = Array.from({ length: plan.many }, at);
+    const plain = new Interpreter(ruleset.tables.get('filter'), AF_INET, host);
+    const compiled = (p) => engine.run(TABLE_FILTER, HOOK_FORWARD, p, host.context);
+    const byRule = (p) => plain.run(HOOK_FORWARD, p, host.context);
+    checkEqual(name, engine, ruleset, plain, [...last, ...few, ...many].slice(0, COMPARED), compiled, byRule);
+    const contenders = [
+      walker('at the end', last, compiled, plan.walks),
+      walker('at random places', few, compiled, plan.walks),
+      walker('never the same', many, compiled, Math.max(plan.walks, plan.many)),
+    ];
+    const measured = contenders.flatMap((c) => compete([c], plan.rounds, c.packets));
+    const slow = walker('rule by rule', few, byRule, Math.max(FEW, Math.round(plan.walks / count / 4)));
+    measured.push(...compete([slow], 2, slow.packets));
+    record(`rules ${name} ${count}`, measured, loadMs);
+    rows.push([count.toLocaleString('en-US'), ...measured.map((m) => m.ns.toFixed(0)), loadMs.toFixed(0)]);
+  }
+  say(`\nRules, ${name}: ns a packet; which rule it fits, and all rules tried one by one (plain evaluator, random places)`);
+  say(table(rows));
+}
+
+function walker(name, list, run, walks) {
+  const repeat = Math.max(1, Math.round(walks / list.length));
+  return {
+    name,
+    packets: repeat * list.length,
+    run() {
+      let sum = 0;
+      for (let n = 0; n < repeat; n++) for (let k = 0; k < list.length; k++) sum += run(list[k]);
+      return sum;
+    },
+  };
+}
+
+/** Both evaluators on the same packets: verdicts and every rule's counters. */
+function checkEqual(name, engine, ruleset, plain, packets, compiled, byRule) {
+  for (const p of packets) if (compiled(p) !== byRule(p)) throw new Error(`${name}: verdicts differ`);
+  engine.exportCounters(ruleset);
+  for (const [what, counts] of plain.counts) {
+    if (what.packets !== counts.packets) throw new Error(`${name}: counters differ`);
+  }
+}
+
+/** Wall time of loading a large ruleset, beside the real program in a network namespace of its own. */
+function measureLoading(plan, record, say) {
+  const folder = mkdtempSync(join(tmpdir(), 'statewall-rules-'));
+  try {
+    const rows = [['', 'ms', 'spread']];
+    for (const [what, name, count] of [['typical mix', 'typical mix', plan.loaded]]) {
+      const file = join(folder, 'rules.v4');
+      writeFileSync(file, makeRuleset(name, count, SEED).text);
+      for (const m of loaders(file, plan)) rows.push(record(`loading ${what}`, m));
+    }
+    say(`\nLoading ${plan.loaded.toLocaleString('en-US')} rules of the typical mix: wall time`);
+    say(table(rows));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The contenders in turn, wall time in ms: least and spread. */
+function loaders(file, plan) {
+  const contenders = [
+    ['statewall, text to compiled rules', () => loadOnce(file)],
+    ['the same, first time in a process, without Node itself', () => loadAlone(file)],
+  ];
+  const real = `unshare -n iptables-legacy-restore ${file}`;
+  if (plan.yardsticks && installed('iptables-legacy-restore') && commandTime(real, 1) !== null) {
+    contenders.push(['iptables-legacy-restore', () => wallTime(() => spawnSync('sh', ['-c', real]))]);
+  }
+  const times = contenders.map(() => []);
+  for (let round = -1; round < plan.rounds; round++) {
+    for (const [k, [, run]] of contenders.entries()) {
+      const ms = run();
+      if (round >= 0) times[k].push(ms);
+    }
+  }
+  return contenders.map(([name], k) => {
+    const least = Math.min(...times[k]);
+    return { name, ns: least * 1e6, spread: Math.max(...times[k]) / least };
   });
-  observer.observe({ entryTypes: ['gc'] });
-  work();
-  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-  observer.disconnect();
-  return count;
 }
 
-const h = host();
-const engine = new RuleEngine(h);
-engine.load(rulesetOf(stateful(20)));
-const list = packets(50);
-const millions = (each) => {
-  for (let n = 0; n < 16000; n++) for (let k = 0; k < PACKETS; k++) each(list[k]);
-};
-let kept = null;
-const walks = await collections(() => millions((p) => engine.run(TABLE_FILTER, W.HOOK_FORWARD, p, h.context)));
-const control = await collections(() =>
-  millions((p) => {
-    kept = { verdict: engine.run(TABLE_FILTER, W.HOOK_FORWARD, p, h.context) };
-  }),
-);
-console.log(
-  `garbage collections in 4 million walks: ${walks}; control that keeps an object each: ${control} (${kept.verdict})`,
-);
+function wallTime(f) {
+  const began = performance.now();
+  f();
+  return performance.now() - began;
+}
+
+/** Milliseconds from the file to rules that packets can meet. */
+function loadOnce(file) {
+  const host = new Host({ interfaces: INTERFACES.slice(1).map((name) => ({ name })) });
+  return wallTime(() => host.load(loadRules(readFileSync(file, 'utf8'), file, AF_INET)));
+}
+
+function loadAlone(file) {
+  const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--load', file], { encoding: 'utf8' });
+  if (child.status !== 0) throw new Error(child.stderr);
+  return Number(child.stdout);
+}
+
+/**
+ * All of it. `record(group, measured)` keeps a measurement and gives the row for the table.
+ * @param plan { ruleCounts, loaded, walks, many, rounds, yardsticks }
+ */
+export function measureRules(plan, record, say) {
+  measureLoading(plan, (group, m) => record(group, m, 'ms', m.ns / 1e6), say);
+  for (const name of Object.keys(MIXES)) {
+    const keep = (group, measured) => {
+      for (const m of measured) record(group, m, 'nsPerPacket', m.ns);
+    };
+    measureWalks(name, plan, keep, say);
+  }
+}
+
+/** What is measured, in full and for a smoke test. */
+export function rulesPlan(quick) {
+  return quick
+    ? { ruleCounts: [10, 500], loaded: 2000, walks: 20_000, many: 2000, rounds: 2, yardsticks: true }
+    : { ruleCounts: [10, 100, 1000, 10_000], loaded: 50_000, walks: 400_000, many: MANY, rounds: 5, yardsticks: true };
+}
+
+const alone = process.argv[1] === fileURLToPath(import.meta.url);
+if (alone && process.argv[2] === '--load') {
+  console.log(loadOnce(process.argv[3]));
+} else if (alone) {
+  const row = (_group, m, _unit, value) => [m.name, value.toFixed(0), m.spread.toFixed(2)];
+  measureRules(rulesPlan(process.argv.includes('--quick')), row, console.log);
+}
