@@ -7,8 +7,8 @@ import type { Position, Rule, TableName } from '../rules/model.js';
 export interface Command {
   /** A D C I R L S F Z N X E P; h and V: help and version were asked for, and nothing behind was read. */
   verb: string;
-  /** -L or -S together with -Z. */
-  zero: boolean;
+  /** What -Z beside -L or -S sets back: the chains, or the rule of `number`; '' = no -Z. */
+  zero: '' | 'chains' | 'rule';
   table: TableName;
   /** '' = all chains (L S F Z X). */
   chain: string;

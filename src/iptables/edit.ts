@@ -91,7 +91,7 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
     case 'L':
     case 'S':
       chainsOf(table, command);
-      if (command.zero) zero(table, command);
+      if (command.zero !== '') zero(table, command.zero === 'rule' ? command : { ...command, number: 0 });
   }
 }
 

@@ -216,7 +216,7 @@ export class ExtensionReader extends WordReader {
       }
       const other = option.excludes?.find((name) => loaded.seen.has(name));
       if (other !== undefined) {
-        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other}".`);
+        this.fail(`${extension.name}: option "--${option.name}" cannot be used together with "--${other}".\n`);
       }
     }
   }
@@ -235,6 +235,6 @@ export class ExtensionReader extends WordReader {
       const text = `${message}\n${program} ${IPTABLES_VERSION}: unknown reject type "${word}"`;
       this.fail(text, { form: 'bare' });
     }
-    this.fail(message);
+    this.fail(message, hint === undefined ? {} : { hint });
   }
 }

@@ -6,7 +6,7 @@ import { type Family, type Ruleset, TABLE_NAMES, type TableName } from '../rules
 import { readUint } from '../rules/values.js';
 import { openTable } from './edit.js';
 import { errorLine, errorMessage, IPTABLES_VERSION, RuleTextError } from './errors.js';
-import { type Outcome, printedBy, programName, withHint } from './front.js';
+import { type Outcome, printedBy, programName, warningLine, withHint } from './front.js';
 import { type GetoptSpec, getopt } from './getopt.js';
 import { restoreRules } from './restore.js';
 import { chainsInOrder, printRule, printTable } from './save.js';
@@ -32,8 +32,8 @@ const RESTORE: readonly GetoptSpec[] = [
   { letter: 'n', name: 'noflush', args: 0 },
   { letter: 'M', name: 'modprobe', args: 1 },
   { letter: 'T', name: 'table', args: 1 },
-  { letter: 'w', name: 'wait', args: 'optional' },
-  { letter: 'W', name: 'wait-interval', args: 'optional' },
+  { letter: 'w', name: 'wait', args: 'optional', letterArgs: 0 },
+  { letter: 'W', name: 'wait-interval', args: 'optional', letterArgs: 0 },
   { letter: 'b', name: '', args: 0 },
 ];
 
@@ -44,6 +44,7 @@ export interface SaveCommand {
   table: string;
   /** Where it is to be written; '' = standard output. */
   file: string;
+  err: string;
   /** Not null: that is all there is to do. */
   end: Outcome | null;
 }
@@ -52,23 +53,22 @@ export interface SaveCommand {
 export function readSaveCommand(argv: readonly string[], family: Family): SaveCommand {
   const program = `${programName(family)}-save`;
   const { options, operands, error } = getopt(argv, SAVE, program);
-  const command: SaveCommand = { counters: false, table: '', file: '', end: null };
-  let err = '';
+  const command: SaveCommand = { counters: false, table: '', file: '', err: '', end: null };
   for (const { letter, value } of options) {
     if (letter === 'c') command.counters = true;
     else if (letter === 't') command.table = value;
     else if (letter === 'f') command.file = value;
-    else if (letter === 'b') err += '-b/--binary option is not implemented\n';
+    else if (letter === 'b') command.err += '-b/--binary option is not implemented\n';
     else if (letter === 'V') {
-      command.end = outcome(0, `${program} ${IPTABLES_VERSION}\n`, err);
+      command.end = outcome(0, `${program} ${IPTABLES_VERSION}\n`, command.err);
       return command;
     }
   }
   if (error !== '') {
     const look = `Look at manual page \`${program}.8' for more information.`;
-    command.end = outcome(1, '', `${err}${error}\n${look}\n`);
+    command.end = outcome(1, '', `${command.err}${error}\n${look}\n`);
   } else if (operands.length > 0) {
-    command.end = outcome(1, '', `${err}Unknown arguments found on commandline\n`);
+    command.end = outcome(1, '', `${command.err}Unknown arguments found on commandline\n`);
   }
   return command;
 }
@@ -89,7 +89,7 @@ export function runSave(command: SaveCommand, ruleset: Ruleset, date: string | n
       form: 'versioned',
       hint: `expected one of ${TABLE_NAMES.join(', ')}`,
     });
-    return outcome(1, '', `${withHint(errorLine(error, program), error)}\n`);
+    return outcome(1, '', `${command.err}${withHint(errorLine(error, program), error)}\n`);
   }
   const tables = wanted === '' ? [...ruleset.tables.values()] : [openTable(ruleset, wanted as TableName)];
   let out = '';
@@ -107,7 +107,7 @@ export function runSave(command: SaveCommand, ruleset: Ruleset, date: string | n
       });
     }
   }
-  return outcome(0, out, '');
+  return outcome(0, out, command.err);
 }
 
 /** An iptables-restore command line. */
@@ -186,6 +186,8 @@ export function runRestore(command: RestoreCommand, text: string, source: string
   const { family } = ruleset;
   const program = `${programName(family)}-restore`;
   const lines = { out: '', err: command.err };
+  // with --noflush -v says nothing of rules
+  const isVerbose = command.verbose && !command.noflush;
   const before = [...ruleset.tables.values()];
   const ended = (status: number): Outcome => {
     const { tables } = ruleset;
@@ -200,11 +202,11 @@ export function runRestore(command: RestoreCommand, text: string, source: string
       test: command.test,
       ...(command.table === '' ? {} : { table: command.table }),
       warn: (message) => {
-        lines.err += `Warning: ${message}\n`;
+        lines.err += warningLine(message);
       },
       ...(command.verbose ? { onLine: (line) => (lines.out += `${line}\n`) } : {}),
       onCommand: (c, staged) => {
-        lines.out += printedBy(c, staged, command.verbose || c.flags.includes('v'), false);
+        lines.out += printedBy(c, staged, isVerbose || c.flags.includes('v'), false);
       },
     });
     return ended(0);

@@ -41,6 +41,11 @@ const CHAIN_WORDS: ReadonlyMap<string, string> = new Map([
   ['X', 'Deleting'],
 ]);
 
+/** A warning as iptables writes it: those of extensions bring their own beginning. */
+export function warningLine(message: string): string {
+  return /^(warn|WARNING|xt_\w+): /.test(message) ? `${message}\n` : `Warning: ${message}\n`;
+}
+
 /** The name of the program for a family, as it stands in messages. */
 export function programName(family: Family): string {
   return family === 2 ? 'iptables' : 'ip6tables';
@@ -110,7 +115,7 @@ class Front {
       isChain: (table, name) => openTable(ruleset, table as 'filter').chains.has(name),
       chainNames: (table) => openTable(ruleset, table as 'filter').chains.keys(),
       warn: (message) => {
-        this.err += `Warning: ${message}\n`;
+        this.err += warningLine(message);
       },
     };
     const parser = new CommandParser(ruleset.family, 'command line', scope);
@@ -141,10 +146,14 @@ class Front {
     }
     this.out += printedBy(command, ruleset, command.flags.includes('v'), this.options.json === true);
     const isList = command.verb === 'L' || command.verb === 'S';
-    if (isList && !command.zero) return false;
+    if (isList && command.zero === '') return false;
+    const table = openTable(ruleset, command.table);
+    const isIdle =
+      command.verb === 'C' || (command.verb === 'X' && chainsInOrder(table).every((c) => c.policy !== null));
     applyCommand(ruleset, command);
-    if (command.verb === 'C') return false;
-    checkTable(openTable(ruleset, command.table), ruleset.family);
+    if (isIdle) return false;
+    forgetPolicyCounters(command, table);
+    checkTable(table, ruleset.family);
     return true;
   }
 }
@@ -163,7 +172,7 @@ export function printedBy(command: Command, ruleset: Ruleset, isVerbose: boolean
   if (isJson) text = listJson(table, chains, command.number, family);
   else if (verb === 'S') text = listRules(command, chains, family, isVerbose);
   else text = listChains(table, chains, command.number, family, listOptions(command, isVerbose));
-  return command.zero && isVerbose ? text + toldBy(command, 'Z', table, family) : text;
+  return command.zero === 'chains' && isVerbose ? text + toldBy({ ...command, number: 0 }, 'Z', table, family) : text;
 }
 
 /** What -v says of a command that lists nothing. */
@@ -190,6 +199,13 @@ function listRules(command: Command, chains: readonly Chain[], family: Family, i
     for (const rule of rules) lines.push(`-A ${chain.name}${printRuleBody(rule, family, isVerbose)}`);
   }
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Whenever a table is handed to the kernel, 1.8.9 lets the policies count from 0; rules go on counting. */
+function forgetPolicyCounters(command: Command, table: Table): void {
+  for (const chain of table.chains.values()) {
+    if (command.verb !== 'P' || chain.name !== command.chain) chain.packets = chain.bytes = 0;
+  }
 }
 
 /** What a program of iptables writes on standard error for an error, and the hint below. */

@@ -8,6 +8,8 @@ export interface GetoptSpec {
   letter: string;
   name: string;
   args: 0 | 1 | 'optional';
+  /** The same for the letter where it is another. */
+  letterArgs?: 0;
 }
 
 /** What a command line has. */
@@ -84,7 +86,7 @@ function readShort(
       return 0;
     }
     const rest = word.slice(i + 1);
-    if (spec.args === 0) {
+    if ((spec.letterArgs ?? spec.args) === 0) {
       result.options.push({ letter, value: '' });
       continue;
     }

@@ -135,7 +135,7 @@ const LIBRARY_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [51, 'ah'],
   [58, 'ipv6-icmp'],
   [132, 'sctp'],
-  [135, 'ipv6-mh'],
+  [135, 'mobility-header'],
   [136, 'udplite'],
 ]);
 

@@ -32,7 +32,7 @@ const MAX_CHAIN_LEN = 28;
 /** Reads commands; one object serves all lines of a file. */
 export class CommandParser extends BaseReader {
   private verb = '';
-  private zero = false;
+  private zero: Command['zero'] = '';
   private chain = '';
   private chainAt = 0;
   private number = 0;
@@ -81,7 +81,8 @@ export class CommandParser extends BaseReader {
     this.table = table;
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
     this.number = this.packets = this.bytes = 0;
-    this.zero = this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
+    this.zero = '';
+    this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
     this.resetExtensions();
     this.sourceAt = this.destinationAt = -1;
     this.inInterface = this.outInterface = this.fragment = null;
@@ -171,6 +172,8 @@ export class CommandParser extends BaseReader {
 
   private base(option: BaseOption, value: string, tableFixed: boolean): void {
     const letter = option.letter;
+    // With some options 1.8.9 takes the word before the next one as it stands: `-jX` and `--jump=X` name a target of that spelling.
+    const lastWord = this.words.text[this.at - 1] as string;
     if (VERBS.includes(letter)) {
       this.command(letter, value);
       return;
@@ -178,31 +181,30 @@ export class CommandParser extends BaseReader {
     switch (letter) {
       case 's':
         this.once('s');
-        this.source = value;
+        this.source = lastWord;
         this.sourceAt = this.blame;
         this.sourceInvert = this.invert;
         return;
       case 'd':
         this.once('d');
-        this.destination = value;
+        this.destination = lastWord;
         this.destinationAt = this.blame;
         this.destinationInvert = this.invert;
         return;
       case 'p':
         this.once('p');
-        this.readProtocol(this.words.text[this.at - 1] as string);
+        this.readProtocol(lastWord);
         return;
       case 'i':
         this.once('i');
-        this.inInterface = this.readInterface(value);
+        this.inInterface = this.readInterface(lastWord);
         return;
       case 'o':
         this.once('o');
-        this.outInterface = this.readInterface(value);
+        this.outInterface = this.readInterface(lastWord);
         return;
       case 'j':
-        // As with -p, 1.8.9 takes the word before the next option as it stands: `--jump=X` and `-jX` name a target of that spelling.
-        this.readJump(this.words.text[this.at - 1] as string, false);
+        this.readJump(lastWord, false);
         return;
       case 'g':
         this.readJump(value, true);
@@ -244,8 +246,7 @@ export class CommandParser extends BaseReader {
       case 'w':
       case 'W':
         if (tableFixed) this.fail(`You cannot use \`-${letter}' from iptables-restore`);
-        if (value === '' && this.hasWord()) value = this.argumentOf();
-        if (value !== '' && readUint(value, 0, 0x7fffffff) < 0) this.fail('wait seconds not numeric');
+        this.readWait(value);
         return;
       case 'M':
         return;
@@ -263,14 +264,26 @@ export class CommandParser extends BaseReader {
     }
   }
 
+  private readWait(attached: string): void {
+    if (attached === '' && !this.hasWord()) return;
+    const value = attached === '' ? this.argumentOf() : attached;
+    if (readUint(value, 0, 0x7fffffff) < 0) this.fail('wait seconds not numeric');
+  }
+
   private command(verb: string, value: string): void {
     if (this.invert) this.fail("unexpected '!' flag");
-    const lists = verb === 'L' || verb === 'S';
     const before = this.verb;
-    const wasZero = this.zero;
-    this.zero = verb === 'Z' ? before === 'L' || before === 'S' : lists && before === 'Z';
-    if (before !== '' && (!this.zero || wasZero)) this.fail(`Cannot use -${verb} with -${before}`);
-    if (before === '' || lists) this.verb = verb;
+    const lists = verb === 'L' || verb === 'S';
+    const listed = before === 'L' || before === 'S';
+    if (before === '') this.verb = verb;
+    else if (this.zero === '' && ((lists && before === 'Z') || (verb === 'Z' && listed))) {
+      this.zero = lists && this.number > 0 ? 'rule' : 'chains';
+      if (lists) this.verb = verb;
+    } else {
+      // of two commands before it, the one that iptables numbers higher is named
+      const other = this.zero === '' || lists || (before === 'S' && verb !== 'Z') ? before : 'Z';
+      this.fail(`Cannot use -${verb} with -${other}`);
+    }
     if (value !== '') this.chain = value;
     this.chainAt = this.at - 1;
     switch (verb) {
@@ -298,7 +311,7 @@ export class CommandParser extends BaseReader {
         // 1.8.9 forgets the listing then.
         if (verb === 'Z') {
           this.verb = 'Z';
-          this.zero = false;
+          this.zero = '';
         }
         return;
       case 'N':
@@ -307,6 +320,8 @@ export class CommandParser extends BaseReader {
       case 'E':
         if (!this.hasWord()) this.fail('-E requires old-chain-name and new-chain-name');
         this.argument = this.argumentOf();
+        // iptables takes such a name, but then what it saves cannot be restored
+        if (/[\s"\\]/.test(this.argument) || this.argument === '') this.fail(`Invalid chain name \`${this.argument}'`);
         return;
       case 'P':
         if (!this.hasWord()) this.fail('-P requires a chain and a policy');
@@ -327,7 +342,7 @@ export class CommandParser extends BaseReader {
     }
     if (name === '' || isVerdict(name) || this.known.targets.has(name))
       this.fail('chain name may not clash with target name');
-    if (/[ \t\n\v\f\r]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
+    if (/[\s"\\]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
   }
 
   private readJump(name: string, isGoto: boolean): void {
@@ -408,7 +423,7 @@ export class CommandParser extends BaseReader {
 
   private checkTable(): TableName {
     if (!(TABLE_NAMES as readonly string[]).includes(this.table)) {
-      const text = `can't initialize iptables table \`${this.table}': Table does not exist (do you need to insmod?)`;
+      const text = `can't initialize ${this.family === 2 ? 'iptables' : 'ip6tables'} table \`${this.table}': Table does not exist (do you need to insmod?)`;
       this.fail(text, {
         status: 3,
         hint: `expected one of ${TABLE_NAMES.join(', ')}${suggest(this.table, TABLE_NAMES)}`,
@@ -447,11 +462,11 @@ export class CommandParser extends BaseReader {
 
   private checkInterfaces(): void {
     const chain = this.chain;
-    if (this.outInterface !== null && (chain === 'PREROUTING' || chain === 'INPUT')) {
-      this.fail(`Can't use -o with ${chain}`);
+    if (this.given.includes('o') && (chain === 'PREROUTING' || chain === 'INPUT')) {
+      this.fail(`Can't use -o with ${chain}\n`);
     }
-    if (this.inInterface !== null && (chain === 'POSTROUTING' || chain === 'OUTPUT')) {
-      this.fail(`Can't use -i with ${chain}`);
+    if (this.given.includes('i') && (chain === 'POSTROUTING' || chain === 'OUTPUT')) {
+      this.fail(`Can't use -i with ${chain}\n`);
     }
   }
 

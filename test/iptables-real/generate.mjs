@@ -125,7 +125,8 @@ export class Generator {
 
   chain() {
     const { r } = this;
-    if (r.chance(0.03)) return r.pick(['nosuch', 'INPUT ', 'this-chain-name-is-too-long-29', '', 'ACCEPT', '-x', 'LOG']);
+    if (r.chance(0.03))
+      return r.pick(['nosuch', 'INPUT ', 'this-chain-name-is-too-long-29', '', 'ACCEPT', '-x', 'LOG']);
     return r.chance(0.65) ? r.pick(CHAINS[this.table]) : r.pick(USER_CHAINS);
   }
 
@@ -162,7 +163,7 @@ export class Generator {
     if (p < 0.45) return this.step([...v, ...this.long('-N', '--new-chain'), this.chain()]);
     if (p < 0.6) return this.step([...v, ...this.long('-X', '--delete-chain'), ...some]);
     if (p < 0.8) return this.step([...v, ...this.long('-P', '--policy'), this.chain(), policy, ...counters]);
-    return this.step([...v, ...this.long('-E', '--rename-chain'), this.chain(), this.chain()]);
+    return this.step([...v, ...this.long('-E', '--rename-chain'), this.chain(), this.chain().trim() || 'x']);
   }
 
   long(short, name) {
@@ -267,19 +268,37 @@ export class Generator {
     const { r } = this;
     const packets = String(r.pick([r.below(100), r.below(2e5), r.below(2e7), r.below(2e10), r.below(2e13)]));
     const bytes = String(r.pick([r.below(1000), r.below(2e6), r.below(2e9), r.below(2e12), r.below(2e15)]));
-    return r.pick([['-c', packets, bytes], ['-c', `${packets},${bytes}`], ['--set-counters', packets, bytes]]);
+    return r.pick([
+      ['-c', packets, bytes],
+      ['-c', `${packets},${bytes}`],
+      ['--set-counters', packets, bytes],
+    ]);
   }
 
   interfaceName() {
     const { r } = this;
-    if (r.chance(0.05)) return r.pick(['', 'sixteen-letters-', 'a/b', 'a b', '+', 'fifteen-letters', 'e!']);
+    if (r.chance(0.05)) return r.pick(['', 'sixteen-letters-', 'a/b', '+', 'fifteen-letters', 'e!']);
     return r.pick(['eth0', 'eth+', 'lo', 'wlan0.5', 'br-lan', 'ppp+', 'x']);
   }
 
   protocol() {
     const { r } = this;
     if (r.chance(0.08)) return r.pick(['tpc', '256', '-1', '', '0x6', '006', 'tcp6', 'all', '0', 'ip', 'ipv6-opts']);
-    const names = ['tcp', 'TCP', 'udp', 'icmp', 'icmpv6', 'ipv6-icmp', 'sctp', 'dccp', 'gre', 'esp', 'ah', 'udplite', 'igmp'];
+    const names = [
+      'tcp',
+      'TCP',
+      'udp',
+      'icmp',
+      'icmpv6',
+      'ipv6-icmp',
+      'sctp',
+      'dccp',
+      'gre',
+      'esp',
+      'ah',
+      'udplite',
+      'igmp',
+    ];
     return r.chance(0.7) ? r.pick(names) : String(r.below(256));
   }
 
@@ -293,21 +312,62 @@ export class Generator {
   address4() {
     const { r } = this;
     if (r.chance(0.06)) {
-      return r.pick(['', 'nosuch.invalid', '1.2.3.4.5', '10', '10.1', '256.1.1.1', 'localhost', '1.2.3.4/33', '/8', 'any/0',
-        '0/0', '1.2.3.4/', '1.2.3.4/255.0.255', '10.0.0.0/-1', '::1', '0x7f.1', '010.1.1.1', '1.2.3.4 ', '10/8', '127.1/8']);
+      return r.pick([
+        '',
+        'nosuch.invalid',
+        '1.2.3.4.5',
+        '10',
+        '10.1',
+        '256.1.1.1',
+        'localhost',
+        '1.2.3.4/33',
+        '/8',
+        'any/0',
+        '0/0',
+        '1.2.3.4/',
+        '1.2.3.4/255.0.255',
+        '10.0.0.0/-1',
+        '::1',
+        '0x7f.1',
+        '010.1.1.1',
+        '1.2.3.4 ',
+        '10/8',
+        '127.1/8',
+      ]);
     }
     const byte = () => r.pick([0, 1, 10, 127, 169, 192, 254, 255, r.below(256)]);
     const text = `${byte()}.${byte()}.${byte()}.${byte()}`;
-    const masks = ['', '', '/32', '/24', '/8', '/0', '/16', '/255.255.255.0', '/255.0.255.0', '/0.0.0.255', '/255.255.255.255', '/31'];
+    const masks = [
+      '',
+      '',
+      '/32',
+      '/24',
+      '/8',
+      '/0',
+      '/16',
+      '/255.255.255.0',
+      '/255.0.255.0',
+      '/0.0.0.255',
+      '/255.255.255.255',
+      '/31',
+    ];
     return text + r.pick(masks);
   }
 
   address6() {
     const { r } = this;
-    if (r.chance(0.06)) return r.pick(['', 'x::y', '::/129', '1.2.3.4', '::/0', '::1/', 'localhost', '::ffff:1.2.3.4', 'fe80::1%eth0']);
+    if (r.chance(0.06)) return r.pick(['', 'x::y', '::/129', '1.2.3.4', '::/0', '::1/', '::ffff:1.2.3.4', 'any/0']);
     const group = () => r.pick(['0', '0', '1', 'fe80', 'db8', 'ffff', '2001', r.below(65536).toString(16)]);
     const full = Array.from({ length: 8 }, group).join(':');
-    const text = r.pick([full, '::1', 'fe80::1', '2001:db8::', `2001:db8::${group()}`, `${group()}::${group()}:${group()}`, 'ff02::fb']);
+    const text = r.pick([
+      full,
+      '::1',
+      'fe80::1',
+      '2001:db8::',
+      `2001:db8::${group()}`,
+      `${group()}::${group()}:${group()}`,
+      'ff02::fb',
+    ]);
     return text + r.pick(['', '', '/128', '/64', '/48', '/10', '/0', '/127', '/ffff:ffff::', '/ffff::ffff']);
   }
 
@@ -323,7 +383,12 @@ export class Generator {
     else if (p < 0.45) words.splice(at, 0, '!');
     else if (p < 0.6) words[at] = word.slice(0, -1);
     else if (p < 0.7) words[at] = `${word}${r.pick(['x', ' ', '9', ',', '/', ':'])}`;
-    else if (p < 0.8) words.splice(at, 0, r.pick(['-x', '-n', '-v', '--line-numbers', '-4', '-6', '-F', '-q', '--nosuch', 'stray', '--', '-', '']));
+    else if (p < 0.8)
+      words.splice(
+        at,
+        0,
+        r.pick(['-x', '-n', '-v', '--line-numbers', '-4', '-6', '-F', '-q', '--nosuch', 'stray', '--', '-', '']),
+      );
     else if (p < 0.9) words.push(...words.splice(0, at));
     else words.splice(at, 2, ...words.slice(at, at + 2).reverse());
     return words.filter((w, i) => !/^(-h|--h(e(l(p)?)?)?)$/.test(w) && !/^-M|^--m(o|$)/.test(words[i - 1] ?? ''));
@@ -336,7 +401,8 @@ export class Generator {
     const argv = [];
     if (r.chance(0.5)) argv.push(r.pick(['-c', '--counters', '--c']));
     if (r.chance(0.5)) argv.push('-t', r.chance(0.8) ? this.table : 'nosuch');
-    if (r.chance(0.08)) argv.push(r.pick(['-q', '--nosuch', 'stray', '-t', '-V', '--table', '--version', '-b', '-d', '-']));
+    if (r.chance(0.08))
+      argv.push(r.pick(['-q', '--nosuch', 'stray', '-t', '-V', '--table', '--version', '-b', '-d', '-']));
     return { tool: '-save', argv, input: '' };
   }
 
@@ -348,7 +414,8 @@ export class Generator {
     if (r.chance(0.15)) argv.push(r.pick(['-t', '--test']));
     if (r.chance(0.15)) argv.push('-T', r.pick([this.table, 'filter', 'nosuch']));
     if (r.chance(0.15)) argv.push('-v');
-    if (r.chance(0.05)) argv.push(r.pick(['-q', '--nosuch', '-T', '--t', '-V', '-w', '-w3', '--wait=x', '-', '/nosuch/file']));
+    if (r.chance(0.05))
+      argv.push(r.pick(['-q', '--nosuch', '-T', '--t', '-V', '-w', '-w3', '--wait=x', '-', '/nosuch/file']));
     const lines = [`*${this.table}`];
     for (const chain of CHAINS[this.table]) {
       const counters = r.pick(['', '[0:0]', '[12:3456]', '[5:6] ']);
@@ -364,9 +431,17 @@ export class Generator {
   restoreLine() {
     const { r } = this;
     const p = r.next();
-    if (p < 0.05) return r.pick(['# comment', '', ' ', 'stray', '*nat', ':', ':x', 'COMMIT ', '-Z', '-F', '-X', '-P INPUT DROP']);
+    if (p < 0.05)
+      return r.pick(['# comment', '', ' ', 'stray', '*nat', ':', ':x', 'COMMIT ', '-Z', '-F', '-X', '-P INPUT DROP']);
     const counters = r.chance(0.3) ? r.pick(['[1:2] ', '[100000:123456789] ', '[0:0] ', '[1:2 ', '[x:y] ']) : '';
-    const verb = p < 0.85 ? ['-A', this.chain()] : r.pick([['-I', this.chain()], ['-D', this.chain(), '1'], ['-I', this.chain(), '2']]);
+    const verb =
+      p < 0.85
+        ? ['-A', this.chain()]
+        : r.pick([
+            ['-I', this.chain()],
+            ['-D', this.chain(), '1'],
+            ['-I', this.chain(), '2'],
+          ]);
     const rule = verb[0] === '-D' ? [] : this.rule();
     return counters + [...verb, ...rule].map((w) => this.restoreWord(w)).join(' ');
   }

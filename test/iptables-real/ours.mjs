@@ -29,8 +29,16 @@ export class Ours {
     if (tool === '') outcome = this.front.runIptables(argv, ruleset);
     else if (tool === '-save') outcome = this.runSave(argv, ruleset);
     else outcome = this.runRestore(argv, input, ruleset);
-    if (outcome.isChanged) this.text = this.save.printRuleset(ruleset, { counters: true });
-    return outcome;
+    if (!outcome.isChanged) return outcome;
+    const text = this.save.printRuleset(ruleset, { counters: true });
+    try {
+      this.restore.restoreRules(text, 'ruleset', this.family, { counters: true });
+      this.text = text;
+      return outcome;
+    } catch (error) {
+      const line = text.split('\n')[(error.position?.line ?? 1) - 1];
+      return { status: 1, out: outcome.out, err: `cannot be kept: ${error.message}: ${line}`, isChanged: false };
+    }
   }
 
   runSave(argv, ruleset) {
