@@ -45,6 +45,8 @@ export const SET_PROTOCOL = -17;
 export const SET_WHOLE_SPACE = -18;
 /** A rule whose dimensions or family the set does not have. */
 export const SET_MISMATCH = -19;
+/** hash:ip,port: address 0.0.0.0 or ::. */
+export const SET_INVALID = -20;
 
 const TEXTS: Readonly<Record<number, string>> = {
   [SET_FULL]: 'Hash is full, cannot add more elements',
@@ -60,6 +62,7 @@ const TEXTS: Readonly<Record<number, string>> = {
   [SET_NO_COMMENT]: 'Comment cannot be used: set was created without comment support',
   [SET_NO_SKBINFO]: 'Skbinfo mapping cannot be used: set was created without skbinfo support',
   [SET_PROTOCOL]: 'Invalid protocol specified',
+  [SET_INVALID]: 'Kernel error received: Invalid argument',
   [SET_WHOLE_SPACE]: 'Invalid range, covers the whole address space',
 };
 

@@ -7,7 +7,17 @@
  */
 import { type Packet, T_DST, T_SRC } from '../../wire/packet.js';
 import { ASK_EXIST, ASK_MATCH_COUNTERS, ASK_SKIP_COUNTERS, counterFits, type SetAsk, TIMEOUT_DEFAULT } from './ask.js';
-import { SET_EXISTS, SET_FULL, SET_IN, SET_INCOMPLETE, SET_NO_PART, SET_NOMATCH, SET_OK, SET_RANGE } from './codes.js';
+import {
+  SET_EXISTS,
+  SET_FULL,
+  SET_IN,
+  SET_INCOMPLETE,
+  SET_INVALID,
+  SET_NO_PART,
+  SET_NOMATCH,
+  SET_OK,
+  SET_RANGE,
+} from './codes.js';
 import { ELEMENT_MAC, ELEMENT_NOMATCH, ELEMENT_WILDCARD, Elements, NO_ELEMENT } from './elements.js';
 import type { SetEntry } from './entry.js';
 import {
@@ -97,7 +107,7 @@ export class ElementSet extends IpSet {
         case 'ip':
           this.fillAddress(p, source, off);
           layout.applyMask(key, off);
-          if (parts.length === 1 && !this.isBitmap && layout.isZero(key, off)) return SET_NO_PART;
+          if (i === 0 && this.kind.noZero && layout.isZero(key, off)) return SET_NO_PART;
           break;
         case 'net':
           this.fillAddress(p, source, off);
@@ -223,8 +233,7 @@ export class ElementSet extends IpSet {
     const state = elements.flags[e]!;
     if (this.fillsMac) {
       const at = e * 3;
-      const known = (state & ELEMENT_MAC) !== 0 && (this.key[1] !== 0 || this.key[2] !== 0);
-      if (!known) return SET_INCOMPLETE;
+      if ((state & ELEMENT_MAC) === 0 || !this.macGiven) return SET_INCOMPLETE;
       if (elements.keys[at + 1] !== this.key[1] || elements.keys[at + 2] !== this.key[2]) return SET_OK;
     }
     if (options.timeout !== NO_TIMEOUT && hasEnded(elements.expires[e]!, this.clock.tick())) return SET_OK;
@@ -283,7 +292,7 @@ export class ElementSet extends IpSet {
       if (seconds === this.options.timeout && elements.extensions.timeout) seconds = -elements.expires[e]!;
       this.setMac(e);
     } else {
-      const ended = elements.extensions.timeout && hasEnded(elements.expires[e]!, tick);
+      const ended = this.isOver(e, tick);
       if (this.fillsMac && exist && this.hasMac(entry)) this.setMac(e);
       if (!exist && !ended) return SET_EXISTS;
       if (ended && elements.extensions.counters) elements.packets[e] = elements.bytes[e] = 0;
@@ -350,9 +359,18 @@ export class ElementSet extends IpSet {
     const { elements } = this;
     const e = this.same(elements.hash(this.key));
     if (e === NO_ELEMENT) return SET_EXISTS;
-    if (elements.extensions.timeout && hasEnded(elements.expires[e]!, this.clock.tick())) return SET_EXISTS;
-    this.drop(e);
-    return SET_OK;
+    const over = this.isOver(e, this.clock.tick());
+    if (!over || this.fillsMac) this.drop(e);
+    return over ? SET_EXISTS : SET_OK;
+  }
+
+  /**
+   * Whether an element counts as ended when it is added or taken out. The kernel takes a timeout that waits for a MAC address for one
+   * that is long over: such an element can be added again, and its removal succeeds and is called a failure.
+   */
+  private isOver(e: number, tick: number): boolean {
+    const { expires, extensions } = this.elements;
+    return extensions.timeout && (expires[e]! < 0 || hasEnded(expires[e]!, tick));
   }
 
   private drop(e: number): void {
@@ -383,7 +401,11 @@ export class ElementSet extends IpSet {
 
   add(entry: SetEntry, exist: boolean): number {
     const code = surplus(entry, this.options);
-    if (code !== SET_OK) return code;
+    // bitmap:port looks at its range first
+    if (code !== SET_OK)
+      return this.kind.name === 'bitmap:port' && this.spread(entry, true, () => SET_OK) === SET_RANGE
+        ? SET_RANGE
+        : code;
     const timeout = entry.timeout === TIMEOUT_DEFAULT ? this.options.timeout : entry.timeout;
     const { packets, bytes } = entry;
     return this.spread(entry, false, () => this.put(exist, timeout, packets ?? -1, bytes ?? -1, entry));
@@ -395,7 +417,7 @@ export class ElementSet extends IpSet {
 
   test(entry: SetEntry): number {
     const code = this.spread(entry, true, () => this.look(null, 0, 0));
-    if (code === SET_RANGE) return SET_OK;
+    if (code === SET_RANGE || code === SET_INVALID) return SET_OK;
     // an element that waits for its MAC address is there for everybody
     if (code === SET_INCOMPLETE) return SET_IN;
     if (!this.kind.nets || !entry.nomatch) return code === SET_NOMATCH ? SET_OK : code;

@@ -23,8 +23,11 @@ const IFACE_MAX = 15;
 const NAME_MAX = 31;
 const MARK_MAX = 0xffffffff;
 
-/** Reads an element; `test` refuses what names more than one. */
-export function readElement(text: string, kind: SetKind, family: number, test: boolean): SetEntry {
+/** What an element is read for: `test` takes no ranges. */
+export type ElementVerb = 'add' | 'del' | 'test';
+
+/** Reads an element. */
+export function readElement(text: string, kind: SetKind, family: number): SetEntry {
   const entry = emptyEntry();
   if (kind.storage === 'list') {
     if (text.includes(',')) throw new SetFault('you must specify elements as setname,[before|after],setname', text);
@@ -32,8 +35,29 @@ export function readElement(text: string, kind: SetKind, family: number, test: b
     return entry;
   }
   const words = splitParts(text, kind);
-  for (let i = 0; i < words.length; i++) readPart(words[i]!, kind.parts[i]!, i, { kind, family, test, entry });
+  for (let i = 0; i < words.length; i++) readPart(words[i]!, kind.parts[i]!, i, { kind, family, entry });
   return entry;
+}
+
+/** Refuses what a command does not take: after its options are read, as ipset does. */
+export function checkElement(entry: SetEntry, text: string, kind: SetKind, family: number, verb: ElementVerb): void {
+  const excess = excessOf(entry, kind, verb);
+  if (excess === null) return;
+  const name = family === 0 ? 'unspec' : family === AF_INET6 ? 'inet6' : 'inet';
+  const where = `command ${verb} with set type ${kind.name} and family ${name}`;
+  throw new SetFault(`${excess} is not allowed in ${where}`, text);
+}
+
+/** What an entry names that the command does not take; null = nothing. */
+function excessOf(entry: SetEntry, kind: SetKind, verb: ElementVerb): string | null {
+  const parts = kind.parts.filter((p) => p === 'ip' || p === 'net');
+  const spreads = kind.name === 'hash:ip' || verb !== 'test';
+  for (const [i, { length, to }] of entry.addresses.entries()) {
+    if (to !== null && i === 0 && !spreads) return 'FROM-TO IP range';
+    const prefixes = parts[i] === 'net' || (i === 0 && spreads && !kind.parts.includes('mac'));
+    if (length !== NO_LENGTH && !prefixes) return 'IP/CIDR range';
+  }
+  return verb === 'test' && entry.ports[1] !== entry.ports[0] ? 'FROM-TO port range' : null;
 }
 
 /** A set's name. */
@@ -50,11 +74,11 @@ function splitParts(text: string, kind: SetKind): string[] {
   // bitmap:ip,mac: the MAC address may come later
   const least = kind.name === 'bitmap:ip,mac' ? 1 : want;
   const missing = words.findIndex((w, i) => i > 0 && w === '');
+  if (words[0] === '' && want > 1) syntax(`Second element is missing from ${text}.`, text);
   if (words.length > want) {
     const there = want === 1 ? 'Elem separator' : want === 2 ? 'Two elem separators' : 'Three elem separators';
     syntax(`${there} in ${text}, but settype ${kind.name} supports ${seps[want - 1]}.`, text);
   }
-  if (words[0] === '' && want > 1) syntax(`Second element is missing from ${text}.`, text);
   if (words.length < least) syntax(`${ordinals[words.length]} element is missing from ${text}.`, text);
   if (missing > 0) syntax(`${ordinals[missing]} element is missing from ${text}.`, text);
   return words;
@@ -63,7 +87,6 @@ function splitParts(text: string, kind: SetKind): string[] {
 interface Reading {
   kind: SetKind;
   family: number;
-  test: boolean;
   entry: SetEntry;
 }
 
@@ -88,23 +111,15 @@ function readPart(text: string, part: Part, at: number, r: Reading): void {
   }
 }
 
-function readPartAddress(text: string, part: Part, at: number, { kind, family, test }: Reading): EntryAddress {
-  const spreads = at === 0 && !kind.parts.includes('mac');
-  const single = part === 'ip' && (!spreads || family === AF_INET6);
-  const address = readAddress(text, family);
-  const whole = family === AF_INET6 ? 128 : 32;
-  const several = address.to !== null || (address.length !== NO_LENGTH && address.length !== whole);
-  if (single && several) syntax(`plain IP address must be supplied: ${text}`, text);
-  if (part === 'net' && family === AF_INET6 && address.to !== null)
-    syntax(`IP address or IP/cidr must be specified: ${text}`, text);
-  if (test && address.to !== null && kind.dimension === 1 && kind.name !== 'hash:ip') {
-    const name = family === AF_INET6 ? 'inet6' : 'inet';
-    throw new SetFault(
-      `FROM-TO IP range is not allowed in command test with set type ${kind.name} and family ${name}`,
-      text,
-    );
+function readPartAddress(text: string, part: Part, at: number, { kind, family }: Reading): EntryAddress {
+  const spreads = at === 0 && !kind.parts.includes('mac') && family !== AF_INET6;
+  if (part === 'ip' && !spreads) {
+    const several = text.includes('-') || !/^[^/]*(\/(32|128))?$/.test(text);
+    if (several) syntax(`plain IP address must be supplied: ${text}`, text);
   }
-  return address;
+  if (part === 'net' && family === AF_INET6 && text.includes('-'))
+    syntax(`IP address or IP/cidr must be specified: ${text}`, text);
+  return readAddress(text, family);
 }
 
 /** `ADDRESS`, `ADDRESS/LENGTH` or `FROM-TO`. */
@@ -130,11 +145,11 @@ export function readAddress(text: string, family: number): EntryAddress {
 function readWords(text: string, family: number, out: Int32Array, word: string): void {
   const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
   if (family === AF_INET6) {
-    if (parseAddress(bare, out) !== AF_INET6) refuseAddress(text, family, word);
+    if (parseAddress(bare, out) !== AF_INET6) refuseAddress(bare, family, word);
     return;
   }
   const value = bare === 'localhost' ? 0x7f000001 : inetAddress(bare);
-  if (value === null) refuseAddress(text, family, word);
+  if (value === null) refuseAddress(bare, family, word);
   out[0] = value;
 }
 
@@ -168,8 +183,12 @@ function readPorts(text: string, { kind, family, entry }: Reading): void {
   const name = colon > 0 ? text.slice(0, colon - 1) : 'tcp';
   const rest = text.slice(colon);
   entry.protocol = readProtocol(name, text);
+  readPortsOf(rest, name, text, family, entry);
   if (bitmap && entry.protocol !== IPPROTO_TCP && entry.protocol !== IPPROTO_UDP)
     syntax('Only protocols TCP and UDP are valid', text);
+}
+
+function readPortsOf(rest: string, name: string, text: string, family: number, entry: SetEntry): void {
   switch (entry.protocol) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:

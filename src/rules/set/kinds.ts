@@ -27,6 +27,8 @@ export interface SetKind {
   /** `netmask` (and `bitmask`) of create. */
   netmask: boolean;
   bitmask: boolean;
+  /** Whether the first address may not be 0.0.0.0 or ::. */
+  noZero: boolean;
   /** Whether a prefix of length 0 may be added (only where interfaces or a second prefix make a difference). */
   zeroLength: boolean;
 }
@@ -54,6 +56,7 @@ function kind(
     nets,
     netmask: false,
     bitmask: false,
+    noZero: name === 'hash:ip' || name === 'hash:ip,port',
     zeroLength: false,
     ...extra,
   };

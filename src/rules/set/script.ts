@@ -5,7 +5,7 @@
 import { RuleError } from '../context.js';
 import type { Position } from '../model.js';
 import { setCodeText } from './codes.js';
-import { readElement, setName } from './entry-text.js';
+import { checkElement, readElement, setName } from './entry-text.js';
 import { SetFault } from './fault.js';
 import { SET_KINDS, setKind } from './kinds.js';
 import { readCreateOptions, readEntryOptions } from './set-options.js';
@@ -107,7 +107,8 @@ export function runSetCommand(store: SetStore, all: readonly string[]): boolean 
       change(store, name, first, second, words.slice(3), exist);
       return true;
     case 'destroy':
-      check(first === '' ? store.destroyAll() : store.destroy(first), first);
+      if (first === '') check(store.destroyAll(), '');
+      else if (!exist || store.get(first) !== null) check(store.destroy(first), first);
       return true;
     case 'flush':
       for (const set of first === '' ? store.all() : [setOf(store, first)]) set.flush();
@@ -165,8 +166,10 @@ export function change(
   exist: boolean,
 ): void {
   const set = setOf(store, name);
-  const entry = readElement(element, set.kind, set.options.family, false);
+  const { family } = set.options;
+  const entry = readElement(element, set.kind, family);
   readEntryOptions(set.kind, words, verb, entry);
+  checkElement(entry, element, set.kind, family, verb);
   const code = verb === 'add' ? set.add(entry, exist) : set.del(entry, exist);
   if (code < 0) throw new SetFault(setCodeText(code, verb), element);
 }
@@ -174,7 +177,10 @@ export function change(
 /** ipset test. @throws SetFault */
 export function testElement(store: SetStore, name: string, words: readonly string[]): number {
   const set = setOf(store, name);
-  const entry = readElement(words[0] ?? '', set.kind, set.options.family, true);
+  const { family } = set.options;
+  const element = words[0] ?? '';
+  const entry = readElement(element, set.kind, family);
   readEntryOptions(set.kind, words.slice(1), 'test', entry);
+  checkElement(entry, element, set.kind, family, 'test');
   return set.test(entry);
 }

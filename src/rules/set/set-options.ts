@@ -17,38 +17,45 @@ const LIST_MIN = 4;
 /** Most elements of a bitmap (IPSET_BITMAP_MAX_RANGE + 1). */
 const BITMAP_MAX = 65536;
 
-/** Words that are being read: an option, then its argument. */
-export class OptionWords {
-  private at = 0;
-  private readonly seen = new Set<string>();
+/** An option with its argument, '' where it has none. */
+type Given = readonly [name: string, argument: string];
 
-  constructor(private readonly words: readonly string[]) {}
-
-  /** The next option, null at the end. Options may stand once, but for flags. */
-  next(): string | null {
-    return this.words[this.at++] ?? null;
-  }
-
-  /** The argument of `option`. */
-  argument(option: string): string {
-    const word = this.words[this.at++];
-    if (word === undefined) throw new SetFault(`Missing mandatory argument of option \`${option}'`, option, 2);
-    if (this.seen.has(option)) syntax(`${option} already specified`, option);
-    this.seen.add(option);
-    return word;
-  }
-
-  unknown(option: string, known: readonly string[]): never {
-    throw new SetFault(`Unknown argument: \`${option}'`, option, 2, `expected one of ${known.join(', ')}`);
+/** Hands options and their arguments over, one after another; `flags` have none. */
+function splitOptions(
+  words: readonly string[],
+  known: readonly string[],
+  flags: readonly string[],
+  take: (given: Given) => void,
+): void {
+  const seen = new Set<string>();
+  for (let i = 0; i < words.length; i++) {
+    const name = words[i]!;
+    if (flags.includes(name)) {
+      take([name, '']);
+      continue;
+    }
+    if (!known.includes(name)) {
+      const names = [...known, ...flags].filter((n) => !/^-|^(probes|resize|gc|from|to|network)$/.test(n));
+      throw new SetFault(`Unknown argument: \`${name}'`, name, 2, `expected one of ${names.join(', ')}`);
+    }
+    const argument = words[++i];
+    if (argument === undefined) throw new SetFault(`Missing mandatory argument of option \`${name}'`, name, 2);
+    if (seen.has(name)) syntax(`${name} already specified`, name);
+    seen.add(name);
+    take([name, argument]);
   }
 }
 
-/** Options that create takes for a type. */
+const EXTENSIONS = ['counters', 'comment', 'skbinfo'] as const;
+/** Of old versions: taken, without a meaning. */
+const IGNORED = ['probes', 'resize', 'gc'].flatMap((name) => [name, `--${name}`]);
+
+/** Options that create takes for a type and that have an argument. */
 function createNames(kind: SetKind): string[] {
-  const names = ['timeout', 'counters', 'comment', 'skbinfo'];
-  if (kind.storage === 'hash') names.push('hashsize', 'maxelem', 'bucketsize', 'initval', 'forceadd');
+  const names = ['timeout', ...IGNORED];
+  if (kind.storage === 'hash') names.push('hashsize', 'maxelem', 'bucketsize', 'initval');
   if (kind.families.length > 1) names.push('family');
-  if (kind.storage === 'bitmap') names.push('range');
+  if (kind.storage === 'bitmap') names.push('range', 'from', 'to', 'network');
   if (kind.storage === 'list') names.push('size');
   if (kind.netmask) names.push('netmask');
   if (kind.bitmask) names.push('bitmask');
@@ -56,30 +63,38 @@ function createNames(kind: SetKind): string[] {
   return names;
 }
 
-/** What create says; flags of old versions are taken and have no meaning. */
+function createFlags(kind: SetKind): string[] {
+  const flags: string[] = [...EXTENSIONS];
+  if (kind.storage === 'hash') flags.push('forceadd');
+  if (kind.families.length > 1) flags.push('-4', '-6');
+  return flags;
+}
+
+/** What create says. */
 export function readCreateOptions(kind: SetKind, words: readonly string[]): SetOptions {
   const options = defaults(kind);
-  const names = createNames(kind);
-  const reader = new OptionWords(words);
   let range = '';
   let netmask = '';
   let bitmask = '';
-  for (let name = reader.next(); name !== null; name = reader.next()) {
-    if (/^-?-?(probes|resize|gc)$/.test(name)) reader.argument(name);
-    else if (name === '-4' || name === '-6') options.family = name === '-6' ? AF_INET6 : AF_INET;
-    else if (kind.storage === 'bitmap' && /^(from|network)$/.test(name)) range = reader.argument(name) + range;
-    else if (kind.storage === 'bitmap' && name === 'to') range += `-${reader.argument(name)}`;
-    else if (!names.includes(name)) reader.unknown(name, names);
+  // all names are looked at before any argument is
+  const given: Given[] = [];
+  splitOptions(words, createNames(kind), createFlags(kind), (g) => given.push(g));
+  for (const [name, argument] of given) {
+    if (IGNORED.includes(name)) continue;
+    if (name === '-4' || name === '-6') options.family = name === '-6' ? AF_INET6 : AF_INET;
+    else if (name === 'from' || name === 'network') range = argument + range;
+    else if (name === 'to') range += `-${argument}`;
     else if (name === 'counters' || name === 'comment' || name === 'skbinfo' || name === 'forceadd')
       options[name] = true;
-    else if (name === 'family') options.family = readFamily(reader.argument(name));
-    else if (name === 'range') range = reader.argument(name);
-    else if (name === 'netmask') netmask = reader.argument(name);
-    else if (name === 'bitmask') bitmask = reader.argument(name);
-    else readCreateNumber(name, reader.argument(name), options);
+    else if (name === 'family') options.family = readFamily(argument);
+    else if (name === 'range') range = argument;
+    else if (name === 'netmask') netmask = argument;
+    else if (name === 'bitmask') bitmask = argument;
+    else readCreateNumber(name, argument, options);
   }
   if (netmask !== '' && bitmask !== '') syntax('bitmask and netmask are mutually exclusive, provide only one', bitmask);
-  if (netmask !== '') options.netmask = readNetmask(netmask, options.family);
+  // one that keeps all bits is none
+  if (netmask !== '') options.netmask = readNetmask(netmask, options.family) % (options.family === AF_INET6 ? 128 : 32);
   if (bitmask !== '') options.bitmask = readBitmask(bitmask, options.family);
   if (kind.storage === 'bitmap') readRange(kind, range, options);
   return options;
@@ -160,7 +175,8 @@ function readRange(kind: SetKind, text: string, options: SetOptions): void {
   if (kind.parts[0] === 'port') {
     const m = /^(?:(?:tcp|udp):)?([^-]+)(?:-(.+))?$/.exec(text);
     const from = readRangePort(m?.[1] ?? '', text);
-    const to = m?.[2] === undefined ? from : readRangePort(m[2], text);
+    if (m?.[2] === undefined) throw new SetFault("Mandatory option `to' is missing", text, 2);
+    const to = readRangePort(m[2], text);
     options.range = [Math.min(from, to), Math.max(from, to)];
     return;
   }
@@ -173,12 +189,27 @@ function readRange(kind: SetKind, text: string, options: SetOptions): void {
     from -= from % size;
     to = from + size - 1;
   }
-  const step = options.netmask > 0 ? 2 ** (32 - options.netmask) : 1;
-  from -= from % step;
-  to += step - 1 - (to % step);
-  if ((to - from + 1) / step > BITMAP_MAX)
+  if (options.netmask > 0) {
+    const step = 2 ** (32 - options.netmask);
+    from -= from % step;
+    to += step - 1 - (to % step);
+  }
+  if (bitmapSize(from, to, options.netmask) > BITMAP_MAX)
     throw new SetFault('The range you specified exceeds the size limit of the set type', text);
   options.range = [from | 0, to | 0];
+}
+
+/**
+ * Elements of a bitmap of addresses. With a netmask the range has to begin where the smallest network around it does, and to be more than
+ * one of the networks that it is made of (bitmap_ip_create).
+ */
+function bitmapSize(from: number, to: number, netmask: number): number {
+  if (netmask === 0) return to - from + 1;
+  let length = 31;
+  while (length > 0 && to - (to % 2 ** (32 - length)) !== from) length--;
+  if ((length === 0 && (from !== 0 || to !== 0xffffffff)) || netmask <= length)
+    throw new SetFault('Element is out of the range of the set');
+  return 2 ** (netmask - length);
 }
 
 function readRangePort(text: string, word: string): number {
@@ -187,23 +218,23 @@ function readRangePort(text: string, word: string): number {
   return port >= 0 ? port : syntax(`cannot parse '${text}' as a tcp port`, word);
 }
 
-/** Options behind an element. */
+/** Reads options behind an element into it, one after another. */
 export function readEntryOptions(
   kind: SetKind,
   words: readonly string[],
   verb: 'add' | 'del' | 'test',
   entry: SetEntry,
-) {
+): void {
   const names = verb === 'add' ? ['timeout', 'packets', 'bytes', 'comment', 'skbmark', 'skbprio', 'skbqueue'] : [];
-  if (kind.nets && verb !== 'del') names.push('nomatch');
-  if (kind.parts.includes('iface') && verb !== 'del') names.push('wildcard');
+  const flags: string[] = [];
+  if (kind.nets && verb !== 'del') flags.push('nomatch');
+  if (kind.parts.includes('iface') && verb === 'add') flags.push('wildcard');
   if (kind.storage === 'list') names.push('before', 'after');
-  const reader = new OptionWords(words);
-  for (let name = reader.next(); name !== null; name = reader.next()) {
-    if (!names.includes(name)) reader.unknown(name, names);
-    else if (name === 'nomatch' || name === 'wildcard') entry[name] = true;
-    else readEntryOption(name, reader.argument(name), entry);
-  }
+  const take = ([name, argument]: Given): void => {
+    if (name === 'nomatch' || name === 'wildcard') entry[name] = true;
+    else readEntryOption(name, argument, entry);
+  };
+  splitOptions(words, names, flags, take);
 }
 
 function readEntryOption(name: string, text: string, entry: SetEntry): void {

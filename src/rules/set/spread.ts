@@ -11,7 +11,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../../wire/packet.js';
-import { SET_CIDR, SET_NULL, SET_OK, SET_PROTOCOL, SET_RANGE, SET_WHOLE_SPACE } from './codes.js';
+import { SET_CIDR, SET_INVALID, SET_NULL, SET_OK, SET_PROTOCOL, SET_RANGE, SET_WHOLE_SPACE } from './codes.js';
 import { type EntryAddress, NO_LENGTH, type SetEntry } from './entry.js';
 import type { KeyLayout } from './key-layout.js';
 
@@ -81,29 +81,30 @@ class Spread {
     const off = layout.offsets[i]!;
     for (let w = 0; w < layout.addressWords; w++) key[off + w] = a.words[w]!;
     layout.applyMask(key, off);
-    const isHash = layout.kind.storage === 'hash';
-    const alone = layout.kind.name === 'hash:ip';
-    if (alone && layout.isZero(key, off)) return SET_NULL;
-    const bounds = { from: key[off]! >>> 0, to: key[off]! >>> 0 };
-    if (layout.addressWords === 1) {
-      if (a.length === 0 && a.to === null && !this.first) return SET_CIDR;
-      if (!this.first) rangeOf(a, bounds);
-    }
-    if (!isHash) {
-      const [low, high] = layout.options.range;
-      if (bounds.from < low >>> 0 || bounds.to > high >>> 0) return SET_RANGE;
-    }
+    const alone = layout.kind.dimension === 1;
+    const isBitmap = layout.kind.storage === 'bitmap';
+    if (layout.kind.noZero && layout.isZero(key, off)) return alone ? SET_NULL : SET_INVALID;
+    if (isBitmap && this.isOutside(a.words[0]! >>> 0)) return SET_RANGE;
     if (layout.addressWords > 1 || this.first) return this.part(i + 1, address + 1, net);
-    // with a netmask, hash:ip and bitmap:ip step from network to network; hash:ip,port adds every address, as the kernel does
-    const step = layout.options.netmask > 0 && layout.kind.dimension === 1 ? 2 ** (32 - layout.options.netmask) : 1;
+    if (a.length === 0) return SET_CIDR;
+    const bounds = { from: key[off]! >>> 0, to: key[off]! >>> 0 };
+    rangeOf(a, bounds);
+    if (isBitmap && (this.isOutside(bounds.from) || this.isOutside(bounds.to))) return SET_RANGE;
+    // with a netmask, hash:ip steps over as many addresses from wherever the range begins; hash:ip,port adds each, as the kernel does
+    const step = layout.options.netmask > 0 && alone ? 2 ** (32 - layout.options.netmask) : 1;
     for (let ip = bounds.from; ip <= bounds.to; ip += step) {
       key[off] = ip | 0;
-      if (step > 1) layout.applyMask(key, off);
-      if (alone && key[off] === 0) return SET_OK;
+      if (isBitmap) layout.applyMask(key, off);
       const code = this.part(i + 1, address + 1, net);
       if (code !== SET_OK) return code;
     }
     return SET_OK;
+  }
+
+  /** Whether an address lies outside of a bitmap's range. */
+  private isOutside(address: number): boolean {
+    const [low, high] = this.layout.options.range;
+    return address < low >>> 0 || address > high >>> 0;
   }
 
   private net(i: number, address: number, net: number): number {
@@ -143,12 +144,12 @@ class Spread {
     const off = layout.offsets[i]!;
     const bitmap = layout.kind.storage === 'bitmap';
     let [from, to] = entry.ports;
-    if (from > to) [from, to] = [to, from];
     if (bitmap) {
       const [low, high] = layout.options.range;
-      if (from < low || (to > high && !this.first)) return SET_RANGE;
-      if (from > high) return SET_RANGE;
+      if (from < low || from > high) return SET_RANGE;
+      if (!this.first && (to < low || to > high)) return SET_RANGE;
     } else if (entry.protocol === 0) return SET_PROTOCOL;
+    if (from > to && !this.first) [from, to] = [to, from];
     if (!bitmap && !hasPorts(entry.protocol)) from = to = 0;
     if (this.first || entry.protocol === IPPROTO_ICMP || entry.protocol === IPPROTO_ICMPV6) to = from = entry.ports[0];
     for (let port = from; port <= to; port++) {

@@ -159,7 +159,7 @@ export class SetStore implements SetClock, Members {
     const a = this.get(from);
     const b = this.get(to);
     if (a === null || b === null) return a === null ? NO_SET : 'Sets cannot be swapped: the second set does not exist';
-    if (a.kind !== b.kind || a.options.family !== b.options.family)
+    if (features(a) !== features(b) || a.options.family !== b.options.family)
       return 'The sets cannot be swapped: their type does not match';
     const atA = this.indexOf(from);
     const atB = this.indexOf(to);
@@ -172,6 +172,11 @@ export class SetStore implements SetClock, Members {
     b.references = references;
     return '';
   }
+}
+
+/** What elements are made of: hash:ip and bitmap:ip are alike, hash:net is not. */
+function features({ kind }: IpSet): string {
+  return kind.parts.join();
 }
 
 /** Whether the rule names enough dimensions, and its family is the set's. */
