@@ -63,7 +63,7 @@ import { KernelLog } from './kernel-log.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
-import { IN_ANY, IN_LEGACY, Planes, ruleNumber } from './planes.js';
+import { IN_ANY, IN_LEGACY, NFT_SECURITY, Planes, ruleNumber } from './planes.js';
 import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';
@@ -249,6 +249,18 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     const verdict = isPlain ? this.engine.run(table, p.hook, p, this) : this.planes!.run(table, p, this);
     if (verdict === VERDICT_ACCEPT || this.answering > 0) return verdict;
     this.decided = isPlain ? ruleNumber(this.engine) : this.planes!.decided;
+    return verdict;
+  }
+
+  /**
+   * Runs nft's security table in INPUT, if it is one of `tables`.
+   * @internal
+   */
+  nftSecurity(tables: number, p: Packet): number {
+    if ((tables & NFT_SECURITY) === 0) return VERDICT_ACCEPT;
+    const planes = this.planes!;
+    const verdict = planes.runLate(p, this);
+    if (verdict !== VERDICT_ACCEPT && this.answering === 0) this.decided = planes.decided;
     return verdict;
   }
 

@@ -91,6 +91,8 @@ function input(h: HostKernel, p: Packet): number {
   if (v !== VERDICT_ACCEPT) return v;
   v = translate(h, p, MANIP_SRC); // 100
   if (v !== VERDICT_ACCEPT) return v;
+  v = h.nftSecurity(tables, p); // 150
+  if (v !== VERDICT_ACCEPT) return v;
   v = confirm(h, p); // last
   if (v !== VERDICT_ACCEPT) return v;
   h.emit(p, EMIT_DELIVERED);

@@ -7,15 +7,18 @@
  * either is the end; an ACCEPT is the end of its own table only. A new connection's nat tables are asked one after the other until one
  * of them has settled the half in question (nf_nat_inet_fn); the other one is not asked then, and counts nothing.
  *
+ * iptables-nft gives its security table priority 150 where iptables-legacy's has 50, so that it always is the second of the two; in
+ * INPUT source translation stands between them.
+ *
  * Both planes share what rules share by name (recent lists, hashlimit tables, sets), as in the kernel.
  */
 import type { Nat } from '../nat/nat.js';
 import { MANIP_DST, MANIP_SRC } from '../nat/range.js';
 import { type RuleContext, VERDICT_ACCEPT } from '../rules/context.js';
-import { type Decision, RuleEngine, TABLE_NAT } from '../rules/evaluate.js';
+import { type Decision, RuleEngine, TABLE_NAT, TABLE_SECURITY } from '../rules/evaluate.js';
 import type { EngineHost } from '../rules/load.js';
 import { TABLE_NAMES } from '../rules/model.js';
-import { HOOK_OUTPUT, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
+import { HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
 
 /** The planes of a host. */
 export type Plane = 'legacy' | 'nft';
@@ -41,6 +44,9 @@ export function ruleNumber(engine: RuleEngine, firstTable = 0): number {
   return engine.decidedTable < 0 ? -1 : ((engine.decidedTable + firstTable) << RULE_SHIFT) | engine.decidedRecord;
 }
 
+/** The bit of nft's security table, whose priority is 150, behind that of source translation; iptables-legacy's has 50. */
+export const NFT_SECURITY = 1 << (PLANE_SHIFT + TABLE_SECURITY);
+
 /** Both planes; made when rules of nft's are loaded first. */
 export class Planes {
   readonly nft: RuleEngine;
@@ -61,18 +67,27 @@ export class Planes {
 
   /** Runs a table of both planes in their order; `decided` says what decided: of two that accepted the last, policies least. */
   run(table: number, p: Packet, c: RuleContext): number {
-    const first = this.nftFirst ? this.nft : this.host.engine;
+    const nftFirst = this.nftFirst && table !== TABLE_SECURITY;
+    const first = nftFirst ? this.nft : this.host.engine;
     const firstVerdict = this.ask(first, table, p, c);
     const firstRule = ruleNumber(first, first === this.nft ? NFT_TABLES : 0);
     const firstNames = namesRule(first);
-    if (firstVerdict !== VERDICT_ACCEPT || (table === TABLE_NAT && !this.isOpen(p))) {
+    const isLast = table === TABLE_NAT ? !this.isOpen(p) : table === TABLE_SECURITY && p.hook === HOOK_INPUT;
+    if (firstVerdict !== VERDICT_ACCEPT || isLast) {
       this.decided = firstRule;
       return firstVerdict;
     }
-    const second = this.nftFirst ? this.host.engine : this.nft;
+    const second = nftFirst ? this.host.engine : this.nft;
     const verdict = this.ask(second, table, p, c);
     const rule = ruleNumber(second, second === this.nft ? NFT_TABLES : 0);
     this.decided = rule < 0 || (verdict === VERDICT_ACCEPT && firstNames && !namesRule(second)) ? firstRule : rule;
+    return verdict;
+  }
+
+  /** Runs nft's security table in INPUT. */
+  runLate(p: Packet, c: RuleContext): number {
+    const verdict = this.ask(this.nft, TABLE_SECURITY, p, c);
+    this.decided = ruleNumber(this.nft, NFT_TABLES);
     return verdict;
   }
 
