@@ -77,7 +77,10 @@ function outcome(row: Row, p: Packet): string {
     return `0x${(p.mark >>> 0).toString(16)}`;
   }
   const { extension } = registryOf(family).matches.get(name!)!;
-  const matched = extension.load!(specOf(extension, options!, family), {} as LoadContext)(p, context);
+  const spec = specOf(extension, options!, family);
+  const around = { family, table: row[1], hooks: 1, protocol: null } as const;
+  if (protocol === undefined && (extension.refusedBy?.(spec, around) ?? null) !== null) return 'refused';
+  const matched = extension.load!(spec, {} as LoadContext)(p, context);
   if (context.hotdrop) return matched ? 'match, drop' : 'drop';
   return matched ? 'match' : 'no';
 }
