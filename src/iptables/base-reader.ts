@@ -20,6 +20,8 @@ export class BaseReader extends ExtensionReader {
   protected given = '';
   /** Masks by their text: most rules share a few. */
   private readonly masks = new Map<string, Int32Array>();
+  /** -p by number, complemented where `!` stands before it. */
+  private readonly protocols = new Map<number, { number: number; invert: boolean }>();
 
   protected once(letter: string): void {
     if (this.given.includes(letter)) this.fail(`multiple -${letter} flags not allowed`);
@@ -38,11 +40,21 @@ export class BaseReader extends ExtensionReader {
     }
     if (number === 0 && this.invert) this.fail('rule would never match protocol');
     if (number === 0) return;
-    this.protocol = { number, invert: this.invert };
+    this.protocol = this.protocolMatch(number, this.invert);
     // Of the extension headers ip6tables looks through, only ESP can be asked for by number.
     if (this.family !== 2 && !this.invert && (number === 43 || number === 44 || number === 51 || number === 60)) {
       this.warn(`never matched protocol: ${name}. use extension match instead.`);
     }
+  }
+
+  private protocolMatch(number: number, invert: boolean): { number: number; invert: boolean } {
+    const key = invert ? ~number : number;
+    let match = this.protocols.get(key);
+    if (match === undefined) {
+      match = { number, invert };
+      this.protocols.set(key, match);
+    }
+    return match;
   }
 
   protected readInterface(name: string): InterfaceMatch | null {

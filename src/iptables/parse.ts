@@ -27,11 +27,21 @@ import type { Words } from './tokens.js';
 
 type Verdict = Extract<Target, { kind: 'verdict' }>['name'];
 
+/** One object each: most rules end in one of them. */
+const VERDICT_TARGETS: Readonly<Record<Verdict, Target>> = {
+  ACCEPT: { kind: 'verdict', name: 'ACCEPT' },
+  DROP: { kind: 'verdict', name: 'DROP' },
+  RETURN: { kind: 'verdict', name: 'RETURN' },
+  QUEUE: { kind: 'verdict', name: 'QUEUE' },
+};
+
 const MAX_CHAIN_LEN = 28;
 
 /** Reads commands; one object serves all lines of a file. */
 export class CommandParser extends BaseReader {
   private verb = '';
+  /** A chain's name was given, and it is empty. */
+  private isChainEmpty = false;
   private zero: Command['zero'] = '';
   private chain = '';
   private chainAt = 0;
@@ -82,7 +92,7 @@ export class CommandParser extends BaseReader {
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
     this.number = this.packets = this.bytes = 0;
     this.zero = '';
-    this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
+    this.isChainEmpty = this.isGoto = this.foreign = this.sourceInvert = this.destinationInvert = false;
     this.resetExtensions();
     this.sourceAt = this.destinationAt = -1;
     this.inInterface = this.outInterface = this.fragment = null;
@@ -305,6 +315,7 @@ export class CommandParser extends BaseReader {
         if (value === '' && this.hasWord()) {
           this.chainAt = this.at;
           this.chain = this.argumentOf();
+          this.isChainEmpty = this.chain === '';
         }
         if (!'LSZ'.includes(verb) || !this.hasWord()) return;
         this.number = this.readNumber();
@@ -376,6 +387,8 @@ export class CommandParser extends BaseReader {
     this.checkLists(sources.length, destinations.length);
     this.checkLegal();
     const table = this.checkTable();
+    // `-F "$chain"` with the variable unset must not flush all
+    if (this.isChainEmpty) this.fail('No chain/target/match by that name.', { status: 1, hint: 'the name of the chain is empty' });
     const rules = takesRule ? this.makeRules(sources, destinations, this.positionOf(this.first)) : [];
     return this.made(rules, table);
   }
@@ -478,7 +491,7 @@ export class CommandParser extends BaseReader {
       this.warn(`using chain ${name}, not extension`);
     }
     if (!this.given.includes('j')) return null;
-    if (!this.isGoto && isVerdict(name)) return { kind: 'verdict', name };
+    if (!this.isGoto && isVerdict(name)) return VERDICT_TARGETS[name];
     this.blame = this.jumpAt;
     if (!this.scope.isChain(this.table, name)) {
       const names = [...this.known.targets.keys(), ...VERDICTS, ...this.scope.chainNames(this.table)];

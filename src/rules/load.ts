@@ -54,16 +54,21 @@ export interface LoadOptions {
 
 /** A rule that asks what a simulated host cannot know (Extension.unsupported). */
 export interface Doubt {
+  /** 2: IPv4, 10: IPv6. */
+  family: Family;
+  /** The table's name. */
   table: string;
+  /** The chain's name. */
   chain: string;
   /** Place in the chain, from 1. */
   number: number;
+  /** The rule itself. */
   rule: Rule;
-  /** '-m ipvs', '-j CLUSTERIP'. */
+  /** What it asks with: `-m owner`, `-j SYNPROXY`. */
   extension: string;
-  /** Extension.unsupported. */
+  /** What the host cannot know, and what is taken instead, in one line. */
   why: string;
-  /** Packets whose way rested on the answer. */
+  /** Packets that were asked about. */
   packets: number;
 }
 
@@ -235,6 +240,7 @@ const NO_MATCHES: readonly MatchFunction[] = [];
 
 function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, options: LoadOptions): void {
   const reachable = reachableRules(chain.chain).length;
+  const context = new ChainContext(chain, table, host);
   const { rules } = chain.chain;
   for (let index = 0; index < rules.length; index++) {
     const rule = rules[index]!;
@@ -242,11 +248,12 @@ function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, opt
       chain.rules.push({ rule, number: index + 1, matches: NO_MATCHES, target: null });
       continue;
     }
-    const context = loadContext(rule, index < reachable ? chain.hooks : 0, chain, table, host);
+    context.rule = rule;
+    context.hooks = index < reachable ? chain.hooks : 0;
     const lack = whatIsLacking(rule, table);
     try {
       if (lack !== null) throw new RuleError(lack, rule.position, 1);
-      const place = { table: table.name, chain: chain.chain.name, number: index + 1, rule };
+      const place = { family: table.family, table: table.name, chain: chain.chain.name, number: index + 1, rule };
       const matches = rule.matches.map((m) =>
         doubted('-m', m, m.extension.load!(m.spec, context), place, table, context),
       );
@@ -266,7 +273,7 @@ function doubted<R>(
   option: '-m' | '-j',
   { extension, spec }: { extension: Extension; spec: unknown },
   ask: (p: Packet, c: RuleContext) => R,
-  place: Pick<Doubt, 'table' | 'chain' | 'number' | 'rule'>,
+  place: Pick<Doubt, 'family' | 'table' | 'chain' | 'number' | 'rule'>,
   table: LoadedTable,
   context: LoadContext,
 ): (p: Packet, c: RuleContext) => R {
@@ -302,27 +309,54 @@ function lacking(kind: string, extension: Extension, table: LoadedTable): string
   return `${kind} "${extension.name}" does not exist for IPv${table.family === 2 ? 4 : 6}`;
 }
 
-function loadContext(rule: Rule, hooks: number, chain: LoadedChain, table: LoadedTable, host: EngineHost): LoadContext {
-  return {
-    family: table.family,
-    table: table.name,
-    chain: chain.chain.name,
-    hooks,
-    protocol: rule.protocol,
-    tracker: host.tracker,
-    interfaces: host.interfaces,
-    interfaceIndex: (name) => host.interfaces.find((i) => i?.name === name)?.index ?? 0,
-    shared<T>(key: string, make: () => T): T {
-      if (!host.shared.has(key)) host.shared.set(key, make());
-      return host.shared.get(key) as T;
-    },
-    facts: host.facts ?? NO_FACTS,
-    sets: host.setStore ?? null,
-    template: (t) => templateNumber(t, host.templates),
-    fail(message, status = 1): never {
-      throw new RuleError(message, rule.position, status);
-    },
-  };
+/** What the extensions of a chain's rules may ask, rule by rule. */
+class ChainContext implements LoadContext {
+  /** The rule that is being loaded. */
+  rule!: Rule;
+  hooks = 0;
+  readonly family: Family;
+  readonly table: string;
+  readonly chain: string;
+  readonly tracker: Tracker;
+  readonly interfaces: EngineHost['interfaces'];
+  readonly facts: LoadContext['facts'];
+  readonly sets: LoadContext['sets'];
+
+  constructor(
+    chain: LoadedChain,
+    table: LoadedTable,
+    private readonly host: EngineHost,
+  ) {
+    this.family = table.family;
+    this.table = table.name;
+    this.chain = chain.chain.name;
+    this.tracker = host.tracker;
+    this.interfaces = host.interfaces;
+    this.facts = host.facts ?? NO_FACTS;
+    this.sets = host.setStore ?? null;
+  }
+
+  get protocol(): Rule['protocol'] {
+    return this.rule.protocol;
+  }
+
+  interfaceIndex(name: string): number {
+    return this.interfaces.find((i) => i?.name === name)?.index ?? 0;
+  }
+
+  shared<T>(key: string, make: () => T): T {
+    const { shared } = this.host;
+    if (!shared.has(key)) shared.set(key, make());
+    return shared.get(key) as T;
+  }
+
+  template(t: Template): number {
+    return templateNumber(t, this.host.templates);
+  }
+
+  fail(message: string, status: 1 | 2 = 1): never {
+    throw new RuleError(message, this.rule.position, status);
+  }
 }
 
 /** Equal templates share a number, so that reloading the same rules adds none. */

@@ -2,11 +2,11 @@
  * Which uses of an extension have an opcode, read from name and spec. What is not recognised here runs as a function.
  */
 import { CT_NONE, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../wire/packet.js';
-import type { ConntrackSpec } from './match/conntrack.js';
+import { asksStateAlone, type ConntrackSpec } from './match/conntrack.js';
 import type { MarkSpec } from './match/mark.js';
 import type { MultiportSpec } from './match/multiport.js';
 import type { PortRange } from './match/ports.js';
-import { STATE_DNAT, STATE_SNAT, type StateSpec, stateMask } from './match/state.js';
+import { type StateSpec, stateMask } from './match/state.js';
 import type { TcpSpec } from './match/tcp.js';
 import type { UdpSpec } from './match/udp.js';
 import type { MatchUse, Rule } from './model.js';
@@ -85,11 +85,8 @@ function multiportForm({ which, ranges, invert }: MultiportSpec): OpcodeForm {
   return { kind: 'portSet', bits, ranges: packed };
 }
 
-/** --ctstate alone, without SNAT and DNAT, which are a matter of the connection. */
 function conntrackForm(spec: ConntrackSpec): OpcodeForm {
-  const { ctstate, ...others } = spec;
-  if (ctstate === null || (ctstate.value & (STATE_SNAT | STATE_DNAT)) !== 0) return FUNCTION;
-  return Object.values(others).some((test) => test !== null) ? FUNCTION : stateForm(ctstate.value, ctstate.invert);
+  return asksStateAlone(spec) ? stateForm(spec.ctstate!.value, spec.ctstate!.invert) : FUNCTION;
 }
 
 function stateForm(states: number, invert: boolean): OpcodeForm {

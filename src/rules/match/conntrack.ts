@@ -234,19 +234,25 @@ class ConnectionTest {
   }
 }
 
-function hasOtherTests(spec: ConntrackSpec): boolean {
-  return Object.entries(spec).some(([name, test]) => name !== 'ctstate' && test !== null);
+/** Whether nothing but --ctstate is asked, and of it nothing but the state: SNAT and DNAT are a matter of the connection. */
+export function asksStateAlone(spec: ConntrackSpec): boolean {
+  if (spec.ctstate === null || (spec.ctstate.value & (STATE_SNAT | STATE_DNAT)) !== 0) return false;
+  for (const name in spec) if (name !== 'ctstate' && spec[name as keyof ConntrackSpec] !== null) return false;
+  return true;
 }
 
 function loadConntrack(spec: ConntrackSpec, family: Family): MatchFunction {
+  if (asksStateAlone(spec)) {
+    const mask = stateMask(spec.ctstate!.value);
+    const invert = spec.ctstate!.invert;
+    return (p) => ((mask & stateBit(p)) !== 0) !== invert;
+  }
   const test = new ConnectionTest(spec, family);
   const template = test.fitsTemplate();
   const state = spec.ctstate;
   if (state === null) return (p, c) => (p.connection >= 0 ? test.matches(p, c) : isTemplate(p) && template);
   const mask = stateMask(state.value);
   const invert = state.invert;
-  if (!hasOtherTests(spec) && (mask & (STATE_SNAT | STATE_DNAT)) === 0)
-    return (p) => ((mask & stateBit(p)) !== 0) !== invert;
   return (p, c) => {
     let bits = stateBit(p);
     if (p.connection >= 0) {
