@@ -22,6 +22,7 @@ export { type EventOptions, formatEventLine } from './flow/event.js';
 export { formatFlowLine, type LineOptions } from './flow/line.js';
 export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
 export {
+  type AccountingConfig,
   type HostConfig,
   HostConfigError,
   type InterfaceConfig,
@@ -29,9 +30,10 @@ export {
   type RouteConfig,
   type SetConfig,
 } from './host/config.js';
-export { Host } from './host/host.js';
+export { Host, type HostDoubt, type HostLoadOptions } from './host/host.js';
 export type { HostOptions } from './host/host-options.js';
 export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
+export type { HostDecision, Plane } from './host/planes.js';
 export {
   type EmitSink,
   FRAME_ARRIVES,
@@ -41,13 +43,14 @@ export {
   type Results,
   VERDICT_SKIPPED,
 } from './host/results.js';
+export type { SocketConfig } from './host/socket-config.js';
 export type { TimeoutConfig } from './host/timeouts.js';
 export { describeError } from './iptables/errors.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';
 export { printRule, printRuleset, type SaveOptions } from './iptables/save.js';
 export { RuleError, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from './rules/context.js';
 export type { Decision } from './rules/evaluate.js';
-export type { LoadOptions } from './rules/load.js';
+export type { Doubt, LoadOptions } from './rules/load.js';
 export {
   type AddressMatch,
   type Chain,

@@ -1,3 +1,5 @@
+import type { Plane } from './planes.js';
+
 /** What a host is made from besides its configuration. */
 export interface HostOptions {
   /** Of everything that the host draws at random, and of its hash. */
@@ -13,5 +15,5 @@ export interface HostOptions {
    * Which plane's tables a packet meets first at equal priority, where rules of both are loaded (planes.ts); in the kernel that
    * whose tables were made last. Default: nft.
    */
-  firstPlane?: 'legacy' | 'nft';
+  firstPlane?: Plane;
 }
