@@ -33,6 +33,8 @@ const ENDED = [
   /^[\w-]+: (bad value|bad integer value|trailing garbage after value|could not map name|Argument to|option) .*[^\n]$/,
   /^Port ".*" does not resolve to anything\.$/,
   /^log level ".*" unknown$/,
+  /^Argument must have a m\w+ length of \d+ characters$/,
+  /^[\w-]+: Too many components for option /,
 ];
 
 /** Reads options of extensions. */
@@ -145,7 +147,9 @@ export class ExtensionReader extends WordReader {
   protected readMatch(name: string): void {
     const known = this.known.matches.get(name);
     if (known === undefined) {
-      this.fail(`Couldn't load match \`${name}':No such file or directory\n`, {
+      // two names of one match: the real program tells the third
+      const file = name === 'icmpv6' || name === 'ipv6-icmp' ? 'icmp6' : name;
+      this.fail(`Couldn't load match \`${file}':No such file or directory\n`, {
         hint: MATCHES_TO_COME.has(name)
           ? `match "${name}" is not supported yet`
           : `expected the name of a match${suggest(name, this.known.matches.keys())}`,

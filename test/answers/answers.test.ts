@@ -26,6 +26,7 @@ function differences(rows: readonly Row[]): { recorded: string[]; ours: string[]
 }
 
 const LISTINGS = readRows('listings.tsv');
+const REFUSALS = readRows('refusals.tsv');
 
 describe('rules are saved and listed as by iptables 1.8.9', () => {
   test.each(byExtension(LISTINGS))('%s', (_name, rows) => {
@@ -38,5 +39,12 @@ describe('rules are saved and listed as by iptables 1.8.9', () => {
     const text = LISTINGS.map((row) => row.answer[0]).join('\n');
     const names = listed.map((extension) => extension.name);
     expect(names.filter((name) => !text.includes(`-m ${name}`) && !text.includes(`-j ${name}`))).toEqual([]);
+  });
+});
+
+describe('wrong rules are refused in the words of iptables 1.8.9', () => {
+  test.each(byExtension(REFUSALS))('%s', (_name, rows) => {
+    const { recorded, ours } = differences(rows);
+    expect(ours).toEqual(recorded);
   });
 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { checkTable } from '../../src/iptables/check.js';
 import type { Command, Scope } from '../../src/iptables/command.js';
 import { applyCommand, emptyRuleset, openTable } from '../../src/iptables/edit.js';
-import { errorLine } from '../../src/iptables/errors.js';
+import { errorMessage } from '../../src/iptables/errors.js';
 import { CommandParser } from '../../src/iptables/parse.js';
 import { chainsInOrder, printRule } from '../../src/iptables/save.js';
 import { splitShellLine } from '../../src/iptables/tokens.js';
@@ -39,7 +39,8 @@ export function answerTo(line: string, family: Family): string[] {
     return answerOf(line, family);
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    return [`exit ${error.status}: ${errorLine(error, family === 2 ? 'iptables' : 'ip6tables')}`];
+    const [first] = errorMessage(error, family === 2 ? 'iptables' : 'ip6tables').split('\n');
+    return [`exit ${error.status}: ${first}`];
   }
 }
 
