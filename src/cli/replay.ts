@@ -26,7 +26,9 @@ What is printed:
     {"packets":N,"bytes":N,"first":SECONDS,"last":SECONDS,"skipped":{"ARP":N},"verdicts":{"ACCEPT":N,...},"states":{"NEW":N,...},
      "rules":[{"family":2,"table":"filter","chain":"INPUT","number":1,"text":"-A INPUT ...","verdict":"DROP","packets":N}],
      "table":{"entries":N,"peak":N,"max":N},"invalid":[{"reason":"tcp-rst","packets":N}],
-     "dropped":{"byRule":[...],"outsideRules":[{"reason":"no-route","packets":N}]},"lostEvents":0}
+     "dropped":{"byRule":[...],"outsideRules":[{"reason":"no-route","packets":N}]},"lostEvents":0,
+     "doubts":[{"family":2,"table":"filter","chain":"OUTPUT","number":1,"text":"-A OUTPUT ...","extension":"-m owner",
+     "why":"...","packets":N,"file":"rules.v4","line":7}]}
 
 Examples:
   What would these rules have done to this traffic?

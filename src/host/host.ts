@@ -16,7 +16,7 @@ import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.j
 import type { Statistics } from '../conntrack/statistics.js';
 import type { FlowEvent, FlowRecord } from '../flow/record.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
-import type { LoadOptions } from '../rules/load.js';
+import type { Doubt, LoadOptions } from '../rules/load.js';
 import type { Ruleset } from '../rules/model.js';
 import { ipv6LoopbackOnly } from '../wire/ipv6.js';
 import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
@@ -29,6 +29,12 @@ import { type HostDecision, type Plane, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
 import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
+
+/** A rule whose answers may be wrong (`Host.doubts`). */
+export interface HostDoubt extends Doubt {
+  /** The plane that the rule is in; absent while only one is loaded. */
+  plane?: Plane;
+}
 
 /** Packets parsed ahead in one go: 32 to 256 measured equal. */
 const BATCH = 64;
@@ -233,6 +239,7 @@ export class Host extends HostKernel {
     } else {
       p.inInterface = 0;
       p.has |= HAS_LOCAL_ORIGIN;
+      if (this.facts.sockets?.hasMarks) p.mark = this.facts.sockets.mark(this.facts.sockets.sender(p));
       p.outInterface = this.outInterface(p, dev);
       verdict = make(this, p);
     }
@@ -307,6 +314,17 @@ export class Host extends HostKernel {
     if (verdict === VERDICT_SKIPPED) return fill(PARSE_REASON_TEXTS[reason]!, reasonArgs);
     if (reason < HOST_MARTIAN_SOURCE) return reasonText(reason, reasonArgs);
     return fill(HOST_REASON_TEXTS[reason - HOST_MARTIAN_SOURCE]!, reasonArgs);
+  }
+
+  /**
+   * Rules whose answers rested on what a simulated host cannot know, or was not told: the sockets of a host whose description names
+   * none, for instance. Each with the packets that it was asked about since it was loaded; what was decided may be wrong for them.
+   */
+  doubts(): HostDoubt[] {
+    const legacy: HostDoubt[] = this.engine.doubts();
+    if (this.planes === null) return legacy;
+    const plane = (name: Plane) => (doubt: Doubt) => ({ ...doubt, plane: name });
+    return [...legacy.map(plane('legacy')), ...this.planes.nft.doubts().map(plane('nft'))];
   }
 
   /** Takes the oldest event that has not been taken yet; null: there is none. `listen` first. */

@@ -58,6 +58,8 @@ export class SocketTable implements SocketFacts {
   /** For each of `paths`: 1 = the socket is in that cgroup or below. */
   private readonly under: Uint8Array[] = [];
   private readonly tuple = new Int32Array(TUPLE_WORDS);
+  /** Whether a socket marks what it sends. */
+  readonly hasMarks: boolean;
 
   constructor(
     entries: readonly SocketEntry[],
@@ -65,6 +67,7 @@ export class SocketTable implements SocketFacts {
     private readonly around: Bystander,
   ) {
     this.entries = [null, ...entries];
+    this.hasMarks = entries.some((entry) => entry.mark !== 0);
     this.scores = Int32Array.from(this.entries, (entry) => (entry === null ? 0 : scoreOf(entry)));
     const lists = new Map<number, number[]>();
     for (const [i, entry] of this.entries.entries()) {

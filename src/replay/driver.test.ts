@@ -236,6 +236,7 @@ describe('the summary', () => {
     reasonName: (n: number) => `reason-${n}`,
     skipName: (n: number) => `kind-${n}`,
     tableUse: () => ({ entries: 1, peak: 2, max: 4 }),
+    doubts: () => [],
     lostEvents: 0,
   } as unknown as ReplayHost;
 

@@ -9,6 +9,7 @@ import { ETHERTYPES, LINK_ETHERNET, LINK_RAW } from './describe.js';
 import { LocalAddresses } from './local-addresses.js';
 import type { HostMaker, HostSetup, NamedText, Plane } from './options.js';
 import {
+  type DoubtInfo,
   type EmitSink,
   type PacketResults,
   RESULT_SKIPPED,
@@ -150,6 +151,16 @@ class HostAdapter implements ReplayHost {
     if (d.rule !== null) return { ...place, text: printRule(chain, d.rule, family) };
     const policy = this.ruleset(family, plane)?.tables.get(table)?.chains.get(chain)?.policy;
     return { ...place, text: `-P ${chain} ${policy ?? 'ACCEPT'}` };
+  }
+
+  doubts(): DoubtInfo[] {
+    return this.host.doubts().map(({ family, table, chain, number, rule, extension, why, packets, plane }) => {
+      const text = printRule(chain, rule, family);
+      const file = rule.position?.file ?? null;
+      const line = rule.position?.line ?? null;
+      const where = { family, table, chain, number, text, ...(plane === undefined ? {} : { plane }) };
+      return { ...where, extension, why, packets, file, line };
+    });
   }
 
   reasonName(reason: number): string {

@@ -3,7 +3,15 @@
  * checked when the host is compiled (host/config); its complaints name a path, and `HostFile.at` finds the path's place.
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import type { HostConfig, InterfaceConfig, NeighbourConfig, RouteConfig, SetConfig } from '../host/config.js';
+import type {
+  AccountingConfig,
+  HostConfig,
+  InterfaceConfig,
+  NeighbourConfig,
+  RouteConfig,
+  SetConfig,
+} from '../host/config.js';
+import type { SocketConfig } from '../host/socket-config.js';
 import { type TimeoutConfig, timeoutKeys } from '../host/timeouts.js';
 import { didYouMean } from './nearest.js';
 
@@ -34,14 +42,40 @@ export function parseHostFile(text: string, file: string): HostFile {
   return new HostFileReader(text, file).read();
 }
 
-const TOP = ['interfaces', 'routes', 'neighbours', 'sysctl', 'modules', 'sets', 'timeouts'];
-const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu'];
-const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src'];
+const TOP = [
+  'interfaces',
+  'routes',
+  'neighbours',
+  'sysctl',
+  'modules',
+  'sets',
+  'timeouts',
+  'sockets',
+  'labels',
+  'nfacct',
+  'cpu',
+];
+const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu', 'cpu'];
+const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src', 'realm'];
 const NEIGHBOUR = ['address', 'mac', 'dev'];
 const SET_WORDS = ['type', 'family', 'bitmask', 'range'];
 const SET_FLAGS = ['counters', 'comment', 'skbinfo', 'forceadd'];
 const SET_NUMBERS = ['timeout', 'maxelem', 'hashsize', 'netmask', 'markmask', 'size'];
 const SET = [...SET_WORDS, ...SET_FLAGS, ...SET_NUMBERS, 'entries'];
+const SOCKET_WORDS = ['protocol', 'local', 'remote', 'cgroup'];
+const SOCKET = [...SOCKET_WORDS, 'uid', 'gid', 'groups', 'classid', 'transparent', 'mark'];
+const ACCOUNTING = ['quota', 'unit'];
+
+/** Every key that a host file may have, by where it stands; '' = outermost. Those of a timeout policy: host/timeouts. */
+export const HOST_FILE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': TOP,
+  interfaces: INTERFACE,
+  routes: ROUTE,
+  neighbours: NEIGHBOUR,
+  sets: SET,
+  sockets: SOCKET,
+  nfacct: ACCOUNTING,
+};
 
 class HostFileReader {
   private readonly text: string;
@@ -77,7 +111,11 @@ class HostFileReader {
       else if (key === 'sysctl') config.sysctl = this.sysctl(value, key);
       else if (key === 'modules') config.modules = this.list(value, key, (n, p) => this.string(n, p));
       else if (key === 'sets') config.sets = this.sets(value, key);
-      else config.timeouts = this.timeouts(value, key);
+      else if (key === 'timeouts') config.timeouts = this.timeouts(value, key);
+      else if (key === 'sockets') config.sockets = this.list(value, key, (n, p) => this.socket(n, p));
+      else if (key === 'labels') config.labels = this.named(value, key, (n, p) => this.number(n, p));
+      else if (key === 'nfacct') config.nfacct = this.named(value, key, (n, p) => this.accounting(n, p));
+      else config.cpu = this.number(value, key);
     }
   }
 
@@ -88,6 +126,7 @@ class HostFileReader {
       else if (key === 'mac') item.mac = this.string(value, at);
       else if (key === 'addresses') item.addresses = this.list(value, at, (n, p) => this.string(n, p));
       else if (key === 'group') item.group = this.number(value, at);
+      else if (key === 'cpu') item.cpu = this.number(value, at);
       else item.mtu = this.number(value, at);
     }
     if (item.name === '') throw this.error('an interface needs a name', node);
@@ -102,6 +141,7 @@ class HostFileReader {
       else if (key === 'dev') item.dev = this.string(value, at);
       else if (key === 'src') item.src = this.string(value, at);
       else if (key === 'metric') item.metric = this.number(value, at);
+      else if (key === 'realm') item.realm = this.plain(value, at);
       else item.type = this.string(value, at) as NonNullable<RouteConfig['type']>;
     }
     if (item.to === '') throw this.error('a route needs "to"', node);
@@ -155,6 +195,34 @@ class HostFileReader {
       timeouts[name] = item as unknown as TimeoutConfig;
     }
     return timeouts;
+  }
+
+  private socket(node: Node, path: string): SocketConfig {
+    const item: SocketConfig & Record<string, unknown> = {};
+    for (const [key, value, at] of this.pairs(this.map(node, path, SOCKET), path)) {
+      if (key === 'groups') item.groups = this.list(value, at, (n, p) => this.plain(n, p));
+      else if (key === 'transparent') item.transparent = this.flag(value, at);
+      else if (key === 'mark') item.mark = this.number(value, at);
+      else item[key] = SOCKET_WORDS.includes(key) ? this.string(value, at) : this.plain(value, at);
+    }
+    return item;
+  }
+
+  private accounting(node: Node, path: string): AccountingConfig | null {
+    if (isScalar(node) && node.value === null) return null;
+    const item: AccountingConfig = {};
+    for (const [key, value, at] of this.pairs(this.map(node, path, ACCOUNTING), path)) {
+      if (key === 'quota') item.quota = this.number(value, at);
+      else item.unit = this.string(value, at) as NonNullable<AccountingConfig['unit']>;
+    }
+    return item;
+  }
+
+  /** A mapping of names that the file chooses. */
+  private named<T>(node: Node, path: string, item: (node: Node, path: string) => T): Record<string, T> {
+    const named: Record<string, T> = {};
+    for (const [name, value, at] of this.pairs(this.map(node, path, null), path)) named[name] = item(value, at);
+    return named;
   }
 
   /** Remembers where a path stands. */

@@ -70,6 +70,20 @@ export interface RuleInfo {
   text: string;
 }
 
+/** A rule whose answers rested on what the host cannot know. */
+export interface DoubtInfo extends RuleInfo {
+  number: number;
+  /** `-m owner`, `-j SYNPROXY`. */
+  extension: string;
+  /** What it cannot know, and what was taken instead. */
+  why: string;
+  /** Packets that were asked about. */
+  packets: number;
+  /** Where the rule stands; null: it was not read from a text. */
+  file: string | null;
+  line: number | null;
+}
+
 /** How full the connection table is. */
 export interface TableUse {
   entries: number;
@@ -138,4 +152,6 @@ export interface ReplayHost {
   /** `iptables-save -c` of the rules as they stand, of one plane. */
   saveRules(family: 2 | 10, plane?: 'legacy' | 'nft'): string;
   tableUse(): TableUse;
+  /** Rules whose answers may be wrong, in the order of tables, chains and rules. */
+  doubts(): DoubtInfo[];
 }

@@ -28,7 +28,7 @@ import { type HostMaker, type NamedText, ReplayError, type ReplayOptions } from 
 import { Output } from './output.js';
 import { outcomeText, packetJson, packetLine } from './packet-line.js';
 import { Progress } from './progress.js';
-import type { ReplayHost } from './replay-host.js';
+import type { DoubtInfo, ReplayHost } from './replay-host.js';
 import { Saver } from './saver.js';
 import { Summary } from './summary.js';
 
@@ -178,6 +178,7 @@ async function drive(run: Run): Promise<void> {
     if (o.show === 'summary-json') screen.line(JSON.stringify(summary.report(host)));
     else if (o.show !== 'json') screen.write((lines && summary.packets > 0 ? '\n' : '') + summary.text(host, o.colour));
     screen.flush();
+    for (const doubt of host.doubts()) run.warn(doubtText(doubt));
     saver.finish(host);
     await stdout.settle();
   } catch (e) {
@@ -188,6 +189,12 @@ async function drive(run: Run): Promise<void> {
   } finally {
     interruption.end();
   }
+}
+
+/** `rules.v4:7: 12 packets came to -m owner, ...: -A OUTPUT ...`. */
+function doubtText({ file, line, packets, extension, why, text }: DoubtInfo): string {
+  const place = file === null ? '' : `${file}:${line}: `;
+  return `${place}${packets} packet${packets === 1 ? '' : 's'} in doubt at ${extension} (${why}): ${text}`;
 }
 
 function packetSink(o: ReplayOptions, host: ReplayHost, stdout: Output, saver: Saver): PacketSink {

@@ -5,6 +5,7 @@
 import type { FrameBatch } from '../capture/frame-batch.js';
 import { colours } from './colour.js';
 import {
+  type DoubtInfo,
   type PacketResults,
   RESULT_ACCEPT,
   RESULT_COUNT,
@@ -104,6 +105,7 @@ export class Summary {
         outsideRules: reasons(this.outside),
       },
       lostEvents: host.lostEvents,
+      doubts: host.doubts(),
     };
   }
 
@@ -207,6 +209,8 @@ export interface SummaryReport {
   invalid: ReasonCount[];
   dropped: { byRule: DecidedRule[]; outsideRules: ReasonCount[] };
   lostEvents: number;
+  /** Rules whose answers rested on what the host cannot know: what they decided may be wrong. */
+  doubts: DoubtInfo[];
 }
 
 function formatReport(s: SummaryReport, times: Summary, colour: boolean): string {
@@ -243,6 +247,10 @@ function formatReport(s: SummaryReport, times: Summary, colour: boolean): string
   section(
     'INVALID because',
     s.invalid.map((r) => `${amount(r.packets)}  ${r.reason}`),
+  );
+  section(
+    'In doubt: rules that ask what the host does not know',
+    s.doubts.map((d) => `${amount(d.packets)}  ${ruleText(d)}  (${d.extension}: ${d.why})`),
   );
   return `${lines.join('\n')}\n`;
 }

@@ -43,6 +43,8 @@ export interface SocketFacts {
   isUnder(socket: number, cgroup: number): boolean;
   /** SO_MARK, Int32. */
   mark(socket: number): number;
+  /** Whether some socket has a mark. */
+  readonly hasMarks: boolean;
   /** IP_TRANSPARENT. */
   isTransparent(socket: number): boolean;
   /** Bound to no address in particular. */

@@ -4,6 +4,7 @@ import {
   AF_INET,
   AF_INET6,
   CT_ESTABLISHED,
+  CT_NONE,
   CT_RELATED,
   HAS_PORTS,
   HOOK_INPUT,
@@ -31,6 +32,8 @@ export interface SocketSpec {
 
 const HOOKS = (1 << HOOK_PREROUTING) | (1 << HOOK_INPUT);
 const TCP_HEADER_LEN = 20;
+const TCP_SYN = 2;
+const TCP_ACK = 16;
 
 /** The `socket` match. */
 export const socket: MatchExtension<SocketSpec> = {
@@ -59,8 +62,8 @@ export const socket: MatchExtension<SocketSpec> = {
     return (p, c) => {
       const found = lookUp.find(p, c);
       if (found === NO_SOCKET) return false;
-      // who listens on all addresses would take what is only on its way through
-      if (!nowildcard && sockets.isWildcard(found)) return false;
+      // who listens on all addresses would take what is only on its way through; a connection's socket has one
+      if (!nowildcard && sockets.isWildcard(found) && !isConnected(p)) return false;
       if (transparent && !sockets.isTransparent(found)) return false;
       if (restoreMark) p.mark = sockets.mark(found);
       return true;
@@ -72,6 +75,15 @@ function words(spec: SocketSpec): string {
   let text = spec.transparent ? ' --transparent' : '';
   if (spec.nowildcard) text += ' --nowildcard';
   return spec.restoreMark ? `${text} --restore-skmark` : text;
+}
+
+/**
+ * Whether a connection has been made that the packet belongs to: it has a socket of its own then, or nearly so. Before connection
+ * tracking has looked at it, an ACK counts as such.
+ */
+function isConnected(p: Packet): boolean {
+  if (p.protocol !== IPPROTO_TCP || (p.tcpFlags & TCP_SYN) !== 0) return false;
+  return p.state === CT_ESTABLISHED || (p.state === CT_NONE && (p.tcpFlags & TCP_ACK) !== 0);
 }
 
 /** Finds the socket that a packet, or an ICMP error about one that the host sent, is for (nf_sk_lookup_slow_v4 and _v6). */
