@@ -40,11 +40,27 @@ function rules(): Rule[] {
   return list;
 }
 
+/** A chain that is classified by addresses and ports. */
+function long(): Rule[] {
+  const all = { from: 0, to: 65535, invert: false };
+  const list: Rule[] = [];
+  for (let k = 0; k < 300; k++) {
+    const spec = { source: all, destination: { from: k, to: k + 3, invert: false }, flags: null, option: null };
+    const matches = k % 3 === 0 ? [] : [{ extension: tcp, spec }];
+    const protocol = { number: 6, invert: false };
+    const source = k % 3 === 1 ? null : K.net(`10.${k % 7}.${k}.0/24`);
+    list.push(K.rule({ protocol, source, matches }));
+  }
+  return list;
+}
+
 it('a walk allocates nothing', async () => {
   const host = K.testHost('eth0');
   const engine = new RuleEngine(host);
   const user = [K.rule({ source: K.net('10.0.0.0/8', true) }), K.rule({ target: K.target(() => -1) })];
-  engine.load(K.ruleset('filter', { FORWARD: rules(), user }));
+  const chains = { FORWARD: [...rules(), K.rule({ target: K.jump('long') })], user, long: long() };
+  engine.load(K.ruleset('filter', chains));
+  expect(engine.program(2, TABLE_FILTER)!.leaves).toBeGreaterThan(1);
   const fragment = K.packet({ has: HAS_LATER_FRAGMENT, l4Off: -1, payloadOff: -1 });
   const packets: Packet[] = [K.packet(), K.packet({ inInterface: 1 }), K.packet({ protocol: 17 }), fragment];
   const walk = () => {
