@@ -96,10 +96,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   readonly nat: Nat;
   /** @internal */
   readonly engine: RuleEngine;
-  /**
-   * Both planes; null while there are no rules of nft's.
-   * @internal
-   */
+  /** @internal Both planes; null while there are no rules of nft's. */
   planes: Planes | null = null;
   private readonly nftFirst: boolean;
   /** What became of the last packet; the same object each time, valid until the next packet. */

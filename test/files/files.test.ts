@@ -29,8 +29,8 @@ const LENIENT: Record<string, string> = {
 const WARNINGS: Record<string, string[]> = {
   'calico.v4': [
     '2 the host has rules of iptables-legacy too, which this text does not hold',
-    '60 table netlab of the host is not in this text: iptables could not print it',
-    '55 --nflog-range has never worked and is no longer supported, please use --nflog-size instead',
+    '59 table netlab of the host is not in this text: iptables could not print it',
+    '53 warn: --nflog-range has never worked and is no longer supported, please use --nflog-size instead',
   ],
 };
 
