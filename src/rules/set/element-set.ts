@@ -285,6 +285,7 @@ export class ElementSet extends IpSet {
       if (!this.isBitmap && !this.hasRoom(tick, hash)) return SET_FULL;
       if (this.hasIface) key[this.layout.keyWords - 1] = (this.interfaceId(this.iface) << 1) | this.physdev;
       e = elements.insert(key, hash);
+      if (entry?.wildcard) elements.flags[e]! |= ELEMENT_WILDCARD;
       this.countLengths(e, 1);
       if (this.fillsMac) this.setMac(e);
     } else if (this.fillsMac && (elements.flags[e]! & ELEMENT_MAC) === 0 && this.hasMac(entry)) {
@@ -295,6 +296,11 @@ export class ElementSet extends IpSet {
       const ended = this.isOver(e, tick);
       if (this.fillsMac && exist && this.hasMac(entry)) this.setMac(e);
       if (!exist && !ended) return SET_EXISTS;
+      if (this.fillsMac && !this.macGiven && timeout > 0 && this.hasMacAddress(e)) {
+        // the kernel writes seconds where the end would stand: the element is over at once
+        this.drop(e);
+        return SET_OK;
+      }
       if (ended && elements.extensions.counters) elements.packets[e] = elements.bytes[e] = 0;
     }
     this.write(e, seconds, packets, bytes, entry, tick);
@@ -314,9 +320,8 @@ export class ElementSet extends IpSet {
     const wait = this.fillsMac && (elements.flags[e]! & ELEMENT_MAC) === 0;
     if (extensions.timeout) elements.expires[e] = wait ? -seconds : endTick(seconds, tick);
     if (this.layout.nets > 0) {
-      const kept = elements.flags[e]! & ~(ELEMENT_NOMATCH | ELEMENT_WILDCARD);
-      const bits = (entry?.nomatch ? ELEMENT_NOMATCH : 0) | (entry?.wildcard ? ELEMENT_WILDCARD : 0);
-      elements.flags[e] = kept | bits;
+      // `wildcard` belongs to the element, `nomatch` to what it carries
+      elements.flags[e] = (elements.flags[e]! & ~ELEMENT_NOMATCH) | (entry?.nomatch ? ELEMENT_NOMATCH : 0);
     }
     if (extensions.counters) {
       if (packets >= 0) elements.packets[e] = packets;

@@ -80,7 +80,7 @@ function splitParts(text: string, kind: SetKind): string[] {
     syntax(`${there} in ${text}, but settype ${kind.name} supports ${seps[want - 1]}.`, text);
   }
   if (words.length < least) syntax(`${ordinals[words.length]} element is missing from ${text}.`, text);
-  if (missing > 0) syntax(`${ordinals[missing]} element is missing from ${text}.`, text);
+  if (missing > 0) syntax(`Second element is missing from ${text}.`, text);
   return words;
 }
 

@@ -72,14 +72,16 @@ export const SET: TargetExtension<SetTargetSpec> = {
     queue: false,
   }),
   option(spec, option, value, _inverted, c) {
-    const name = option.replace(/-set$|^map-/, '');
-    if (option.endsWith('-set')) spec[name as (typeof SETS)[number]] = readSetReference(value, c);
+    const which = SETS.find((name) => option === `${name}-set`);
+    const what = MAPS.find((name) => option === `map-${name}`);
+    if (which !== undefined) spec[which] = readSetReference(value, c);
+    else if (what !== undefined) spec[what] = true;
     else if (option === 'exist') spec.exist = true;
-    else if (option === 'timeout') {
+    else {
       const seconds = readUint(value, 0, TIMEOUT_OPTION_MAX);
       if (seconds < 0) c.fail(`Invalid value for option --timeout or out of range 0-${TIMEOUT_OPTION_MAX}`, value);
       spec.timeout = seconds;
-    } else spec[name as (typeof MAPS)[number]] = true;
+    }
   },
   check(spec, _seen, c) {
     if (spec.add === null && spec.del === null && spec.map === null)
