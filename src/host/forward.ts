@@ -7,13 +7,14 @@ import {
   AF_INET,
   HAS_LOCAL_ORIGIN,
   HAS_REASSEMBLED,
+  HAS_SOCKET,
   IPPROTO_TCP,
   PACKET_HOST,
   type Packet,
   T_SRC,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
-import { HOST_LINK_GROUP, HOST_SOURCE_SCOPE, HOST_TOO_BIG, HOST_TTL } from './reasons.js';
+import { HOST_LINK_GROUP, HOST_SOCKET_ASSIGNED, HOST_SOURCE_SCOPE, HOST_TOO_BIG, HOST_TTL } from './reasons.js';
 
 const IPV6_MIN_MTU = 1280;
 const IP_DF = 0x4000;
@@ -39,6 +40,7 @@ export function isJoined(h: HostKernel, p: Packet): boolean {
 /** Decrements the hop limit of a packet that may go on; false: dropped, `p.reason` says why. */
 export function mayForward(h: HostKernel, p: Packet): boolean {
   if (p.packetType !== PACKET_HOST) return refuse(p, HOST_LINK_GROUP);
+  if ((p.has & HAS_SOCKET) !== 0) return refuse(p, HOST_SOCKET_ASSIGNED);
   return p.family === AF_INET ? mayForward4(h, p) : mayForward6(h, p);
 }
 

@@ -42,6 +42,9 @@ export const HOST_SOURCE_ROUTE = 115;
  */
 export const HOST_NAT_FAILED = 116;
 
+/** -j TPROXY gave it to a socket of the host's, but no route delivers it here: such packets are not forwarded. */
+export const HOST_SOCKET_ASSIGNED = 117;
+
 /** Texts by code - HOST_MARTIAN_SOURCE; %0 and %1 stand for `Packet.reasonArgs`. */
 export const HOST_REASON_TEXTS: readonly string[] = [
   'martian source address',
@@ -61,6 +64,7 @@ export const HOST_REASON_TEXTS: readonly string[] = [
   'IPv4 options are malformed at offset %0',
   'IPv4 source route',
   'address translation is not possible',
+  'a socket of the host has it (TPROXY), but it is routed elsewhere',
 ];
 
 /** Stable short names by code - HOST_MARTIAN_SOURCE, for counting. */
@@ -82,4 +86,5 @@ export const HOST_REASON_NAMES: readonly string[] = [
   'bad-options',
   'source-route',
   'nat-failed',
+  'socket-assigned',
 ];

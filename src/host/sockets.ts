@@ -14,6 +14,7 @@ import {
   CT_ESTABLISHED,
   HAS_LOCAL_ORIGIN,
   HAS_PORTS,
+  HAS_SOCKET,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_TCP,
@@ -58,6 +59,8 @@ export class SocketTable implements SocketFacts {
   /** For each of `paths`: 1 = the socket is in that cgroup or below. */
   private readonly under: Uint8Array[] = [];
   private readonly tuple = new Int32Array(TUPLE_WORDS);
+  /** The socket of the packet that is on its way and HAS_SOCKET. */
+  private given = NO_SOCKET;
   /** Whether a socket marks what it sends. */
   readonly hasMarks: boolean;
 
@@ -79,6 +82,15 @@ export class SocketTable implements SocketFacts {
     for (const [key, list] of lists) {
       this.rows.set(key, Int32Array.from(list.sort((a, b) => this.scores[b]! - this.scores[a]! || a - b)));
     }
+  }
+
+  assign(p: Packet, socket: number): void {
+    p.has |= HAS_SOCKET;
+    this.given = socket;
+  }
+
+  assigned(p: Packet): number {
+    return (p.has & HAS_SOCKET) === 0 ? NO_SOCKET : this.given;
   }
 
   sender(p: Packet): number {
@@ -116,6 +128,7 @@ export class SocketTable implements SocketFacts {
   }
 
   receiver(p: Packet): number {
+    if ((p.has & HAS_SOCKET) !== 0) return this.given;
     const { protocol, tuple } = p;
     // what comes over lo is not looked up before it is delivered
     if (p.inInterface === LO_INDEX || (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP)) return NO_SOCKET;

@@ -11,6 +11,10 @@ export const KERNEL_SOCKET = 0;
 
 /** The sockets of the host. They have numbers; NO_SOCKET where there is none. Nothing here allocates. */
 export interface SocketFacts {
+  /** Gives a packet that arrived to a socket (nf_tproxy_assign_sock). */
+  assign(p: Packet, socket: number): void;
+  /** The socket that a packet was given to. */
+  assigned(p: Packet): number;
   /** The socket that sent a packet of the host's own (skb->sk); NO_SOCKET for all that only passes through. */
   sender(p: Packet): number;
   /** The socket whose connection a delivered packet belongs to, as the kernel knows it in INPUT (early demux). */

@@ -13,6 +13,7 @@ import {
   HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
   HAS_REASSEMBLED,
+  HAS_SOCKET,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -107,7 +108,7 @@ export function reparseNetwork(p: Packet, end: number): number {
 }
 
 /** Bits known of the packet, not read from it. */
-const KEPT_BITS = HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR;
+const KEPT_BITS = HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR | HAS_SOCKET;
 
 /**
  * What a cooked header says of the way of the frame: 1 = it arrived, 2 = the capturing host sent it, 0 = not a cooked capture.

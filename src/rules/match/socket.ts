@@ -94,6 +94,8 @@ class SocketLookUp {
   constructor(private readonly sockets: SocketFacts) {}
 
   find(p: Packet, c: RuleContext): number {
+    const given = this.sockets.assigned(p);
+    if (given !== NO_SOCKET) return given;
     const { protocol, family, tuple, l4Off } = p;
     if (l4Off < 0) return NO_SOCKET;
     const tcp = protocol === IPPROTO_TCP;

@@ -79,6 +79,7 @@ export const TPROXY: TargetExtension<TproxySpec> = {
       }
       if (found === NO_SOCKET || !sockets.isTransparent(found)) return VERDICT_DROP;
       p.mark = (p.mark & ~mask) ^ mark;
+      sockets.assign(p, found);
       return VERDICT_ACCEPT;
     };
   },
