@@ -72,6 +72,7 @@ import { CONNMARK } from './target/CONNMARK.js';
 import { CONNSECMARK } from './target/CONNSECMARK.js';
 import { CT } from './target/CT.js';
 import { DNAT } from './target/DNAT.js';
+import { DNPT } from './target/DNPT.js';
 import { DSCP } from './target/DSCP.js';
 import { ECN } from './target/ECN.js';
 import { HL } from './target/HL.js';
@@ -90,6 +91,7 @@ import { REJECT } from './target/REJECT.js';
 import { SECMARK } from './target/SECMARK.js';
 import { SET } from './target/SET.js';
 import { SNAT } from './target/SNAT.js';
+import { SNPT } from './target/SNPT.js';
 import { SYNPROXY } from './target/SYNPROXY.js';
 import { TCPMSS } from './target/TCPMSS.js';
 import { TCPOPTSTRIP } from './target/TCPOPTSTRIP.js';
@@ -175,6 +177,7 @@ export const TARGETS: readonly TargetExtension[] = [
   CONNSECMARK,
   CT,
   DNAT,
+  DNPT,
   DSCP,
   ECN,
   HL,
@@ -193,6 +196,7 @@ export const TARGETS: readonly TargetExtension[] = [
   SECMARK,
   SET,
   SNAT,
+  SNPT,
   SYNPROXY,
   TCPMSS,
   TCPOPTSTRIP,
@@ -228,7 +232,7 @@ const MATCH_ALIASES: readonly (readonly [alias: string, name: string])[] = [
 /** Matches of iptables 1.8.9 that are not here yet: refused by that word, not as if nobody knew them. */
 export const MATCHES_TO_COME: ReadonlySet<string> = new Set(['rateest']);
 /** Targets of iptables 1.8.9 that are not here yet. */
-export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['DNPT', 'RATEEST', 'SNPT']);
+export const TARGETS_TO_COME: ReadonlySet<string> = new Set(['RATEEST']);
 
 const IPV4 = makeRegistry(2);
 const IPV6 = makeRegistry(10);
