@@ -60,6 +60,7 @@ interface RawOptions {
   inInterface?: string;
   answers: Answering;
   loadTable?: string;
+  sets?: string;
   lenient?: boolean;
   sysctl: [string, string][];
   summary?: boolean;
@@ -69,6 +70,7 @@ interface RawOptions {
   saveRules6?: string;
   saveRulesNft?: string;
   saveRules6Nft?: string;
+  saveSets?: string;
   saveTable?: string;
   tableFormat: TableFormat;
   saveExpectations?: string;
@@ -140,6 +142,7 @@ function addInputOptions(command: Command): void {
         .default('auto'),
     )
     .option('--load-table <file>', 'connections to begin with: any output of conntrack -L, or /proc/net/nf_conntrack')
+    .option('--sets <file>', 'sets for -m set and -j SET, as ipset save prints them, besides those of --host')
     .option('--lenient', 'skip rules that are not supported, with a warning, instead of refusing the ruleset');
 }
 
@@ -155,6 +158,7 @@ function addOutputOptions(command: Command): void {
     .option('--save-rules6 <file>', 'the IPv6 rules afterwards')
     .option('--save-rules-nft <file>', 'the rules of --rules-nft afterwards')
     .option('--save-rules6-nft <file>', 'the rules of --rules6-nft afterwards')
+    .option('--save-sets <file>', 'the sets afterwards, as ipset save prints them')
     .option('--save-table <file>', 'the connections at the last packet, as conntrack -L -o extended prints them')
     .addOption(
       new Option(
@@ -197,6 +201,7 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     inInterface: raw.inInterface ?? null,
     answers: raw.answers,
     loadTable: raw.loadTable ?? null,
+    sets: raw.sets ?? null,
     lenient: raw.lenient === true,
     sysctl: raw.sysctl,
     show: summary ? (json ? 'summary-json' : 'summary') : json ? 'json' : 'lines',
@@ -207,6 +212,7 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     saveRules6: raw.saveRules6 ?? null,
     saveRulesNft: raw.saveRulesNft ?? null,
     saveRules6Nft: raw.saveRules6Nft ?? null,
+    saveSets: raw.saveSets ?? null,
     saveTable: raw.saveTable ?? null,
     tableFormat: raw.tableFormat,
     saveExpectations: raw.saveExpectations ?? null,

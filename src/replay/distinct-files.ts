@@ -9,6 +9,7 @@ const OUTPUTS = [
   ['saveRules6', '--save-rules6'],
   ['saveRulesNft', '--save-rules-nft'],
   ['saveRules6Nft', '--save-rules6-nft'],
+  ['saveSets', '--save-sets'],
   ['saveTable', '--save-table'],
   ['saveExpectations', '--save-expectations'],
   ['saveEvents', '--save-events'],
@@ -22,6 +23,7 @@ const INPUTS = [
   ['rules6Nft', '--rules6-nft'],
   ['host', '--host'],
   ['loadTable', '--load-table'],
+  ['sets', '--sets'],
 ] as const;
 
 /**

@@ -61,6 +61,7 @@ class HostAdapter implements ReplayHost {
   constructor(setup: HostSetup) {
     this.host = makeSimulated(setup);
     if (setup.events) this.host.listen();
+    if (setup.sets !== null) this.host.sets.restore(setup.sets.text, setup.sets.file);
     this.interfaceNames = this.host.interfaces.map((i) => i?.name ?? '');
     this.own = new LocalAddresses(setup.config);
     this.rulesets = [
@@ -216,6 +217,10 @@ class HostAdapter implements ReplayHost {
     if (ruleset === null) return '';
     this.host.exportCounters(ruleset);
     return printRuleset(ruleset, { counters: true });
+  }
+
+  saveSets(): string {
+    return this.host.sets.save();
   }
 
   tableUse(): TableUse {

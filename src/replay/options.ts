@@ -19,6 +19,8 @@ export interface ReplayOptions {
   inInterface: string | null;
   answers: Answering;
   loadTable: string | null;
+  /** What `ipset save` prints, besides the sets of the host file. */
+  sets: string | null;
   lenient: boolean;
   /** --sysctl, in order; they win over the host file. */
   sysctl: readonly (readonly [string, string])[];
@@ -31,6 +33,7 @@ export interface ReplayOptions {
   saveRules6: string | null;
   saveRulesNft: string | null;
   saveRules6Nft: string | null;
+  saveSets: string | null;
   saveTable: string | null;
   tableFormat: TableFormat;
   saveExpectations: string | null;
@@ -68,6 +71,7 @@ export interface HostSetup {
   rulesNft: NamedText | null;
   rules6Nft: NamedText | null;
   firstPlane: Plane;
+  sets: NamedText | null;
   /** Skip what is not supported, with a warning, instead of refusing it. */
   lenient: boolean;
   /** Events will be drained: keep them. */

@@ -151,6 +151,8 @@ export interface ReplayHost {
   loadFlows(records: readonly FlowRecord[]): number;
   /** `iptables-save -c` of the rules as they stand, of one plane. */
   saveRules(family: 2 | 10, plane?: 'legacy' | 'nft'): string;
+  /** `ipset save` of the sets as they stand. */
+  saveSets(): string;
   tableUse(): TableUse;
   /** Rules whose answers may be wrong, in the order of tables, chains and rules. */
   doubts(): DoubtInfo[];

@@ -48,6 +48,7 @@ export async function runReplay(
     const rulesNft = named(o.rulesNft);
     const rules6Nft = named(o.rules6Nft);
     const table = named(o.loadTable);
+    const sets = named(o.sets);
     const addresses = hostFile === null ? await localAddresses(o, warn) : [];
     for (const file of o.captures) sources.push(openCapture(file));
     const driver = new Driver(sources);
@@ -58,7 +59,7 @@ export async function runReplay(
     let host: ReplayHost;
     try {
       const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config, warn);
-      const texts = { rules, rules6, rulesNft, rules6Nft, firstPlane: o.firstPlane };
+      const texts = { rules, rules6, rulesNft, rules6Nft, firstPlane: o.firstPlane, sets };
       host = makeHost({ config, ...texts, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
@@ -85,7 +86,7 @@ export async function runReplay(
 }
 
 function checkArguments(o: ReplayOptions): void {
-  const inputs = [...o.captures, o.rules, o.rules6, o.rulesNft, o.rules6Nft, o.host, o.loadTable];
+  const inputs = [...o.captures, o.rules, o.rules6, o.rulesNft, o.rules6Nft, o.host, o.loadTable, o.sets];
   const stdin = inputs.filter((f) => f === '-').length;
   for (const a of o.local) checkLocal(a);
   if (o.inInterface !== null) checkInterface(o.inInterface);

@@ -26,6 +26,7 @@ export class Saver {
   private readonly rules6: Output | null;
   private readonly rulesNft: Output | null;
   private readonly rules6Nft: Output | null;
+  private readonly sets: Output | null;
   private readonly table: Output | null;
   private readonly tableFormat: TableFormat;
   private readonly expectations: Output | null;
@@ -47,6 +48,7 @@ export class Saver {
     this.rules6 = open(o.saveRules6);
     this.rulesNft = open(o.saveRulesNft);
     this.rules6Nft = open(o.saveRules6Nft);
+    this.sets = open(o.saveSets);
     this.table = open(o.saveTable);
     this.tableFormat = o.tableFormat;
     this.expectations = open(o.saveExpectations);
@@ -131,6 +133,7 @@ export class Saver {
     attempt.to(() => this.rules6?.write(host.saveRules(10)));
     attempt.to(() => this.rulesNft?.write(host.saveRules(2, 'nft')));
     attempt.to(() => this.rules6Nft?.write(host.saveRules(10, 'nft')));
+    attempt.to(() => this.sets?.write(host.saveSets()));
     attempt.to(() => {
       if (this.table) writeTable(this.table, host.flows(), this.tableFormat);
     });
@@ -158,7 +161,7 @@ export class Saver {
 
   private outputs(): Output[] {
     const rules = [this.rules, this.rules6, this.rulesNft, this.rules6Nft];
-    const all = [...rules, this.table, this.expectations, this.events, this.logFile, this.capture];
+    const all = [...rules, this.sets, this.table, this.expectations, this.events, this.logFile, this.capture];
     return all.filter((o) => o !== null);
   }
 }

@@ -71,6 +71,7 @@ const NOTHING: ReplayOptions = {
   answers: 'no',
   inInterface: null,
   loadTable: null,
+  sets: null,
   lenient: false,
   // a small table is made quickly
   sysctl: [['net.netfilter.nf_conntrack_max', '16']],
@@ -79,6 +80,7 @@ const NOTHING: ReplayOptions = {
   progress: false,
   saveRules: file('saved-rules'),
   saveRules6: null,
+  saveSets: null,
   saveTable: file('saved-table'),
   tableFormat: 'extended',
   saveExpectations: null,
