@@ -49,7 +49,6 @@ import {
   ICMP_FRAG_NEEDED,
   ICMP_PARAMETERPROB,
   ICMP_TIME_EXCEEDED,
-  ICMPV6_PARAMPROB,
   ICMPV6_PKT_TOOBIG,
   ICMPV6_TIME_EXCEED,
 } from './answers.js';
@@ -436,11 +435,6 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     if (!answers.tcpReset(p)) return;
     if (p.connection >= 0) this.tracker.setClosing(p.connection);
     this.sendAnswer(answers, p.connection, NO_SOCKET);
-  }
-
-  /** @internal */
-  parameterProblem(p: Packet, pointer: number): void {
-    this.answerError(p, ICMPV6_PARAMPROB, 0, pointer);
   }
 
   /** @internal */

@@ -102,8 +102,8 @@ export interface RuleContext {
   log(p: Packet, request: LogRequest): void;
   /** Answers the packet as REJECT does; `type` is a REJECT_ code of rules/target/REJECT. */
   reject(p: Packet, type: number): void;
-  /** Tells an IPv6 packet's sender that the byte at `pointer`, from the IP header on, is wrong (ICMPv6 parameter problem, code 0). */
-  parameterProblem(p: Packet, pointer: number): void;
+  /** Answers the packet with an ICMP error of its family; `info`: an MTU, or where the wrong byte is, from the IP header on. */
+  answerError(p: Packet, type: number, code: number, info: number): void;
   /**
    * Sends a copy of the packet to the gateway at `gateway` (four words) as -j TEE does (nf_dup_ipv4, nf_dup_ipv6); `dev` 0: where
    * the route to the gateway leads.

@@ -36,7 +36,7 @@ export function testHost(...names: string[]): TestHost {
     checksumOk: () => true,
     log: () => {},
     reject: () => {},
-    parameterProblem: () => {},
+    answerError: () => {},
     duplicate: () => {},
     reparse: () => {},
     makeRoom: (p, by) => p.end + by <= p.bytes.length,
