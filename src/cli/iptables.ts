@@ -13,16 +13,6 @@ import type { Family } from '../rules/model.js';
 import { readable } from './message.js';
 import { RulesetFileError, RulesetLock, readRuleset } from './ruleset-file.js';
 
-/** Names of the commands here. */
-export const RULE_COMMANDS: readonly string[] = [
-  'iptables',
-  'ip6tables',
-  'iptables-save',
-  'ip6tables-save',
-  'iptables-restore',
-  'ip6tables-restore',
-];
-
 interface OwnOptions {
   file: string;
   batch: boolean;
@@ -33,7 +23,7 @@ interface OwnOptions {
 
 class UsageError extends Error {}
 
-/** Runs one of RULE_COMMANDS with the words behind it and gives the exit status. */
+/** Runs a command with the words behind it and gives the exit status. */
 export async function runRuleCommand(command: string, argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(command, argv);

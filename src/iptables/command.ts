@@ -26,10 +26,12 @@ export interface Command {
   flags: string;
   /** Of the first word. */
   position: Position;
-  /** Of the chain's name; for suggestions and messages that blame it. */
-  chainPosition: Position;
-  /** Of -j's or -g's argument. */
-  targetPosition: Position;
+  /** The word with the chain's name, for `places`. */
+  chainAt: number;
+  /** The word behind -j or -g. */
+  targetAt: number;
+  /** Where words stand; borrowed from the parser until it reads the next command. */
+  places: { positionOf(word: number): Position };
 }
 
 /** What the parser asks about the ruleset that the command is for. */

@@ -97,7 +97,8 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
 
 const NO_SUCH_RULE = 'Bad rule (does a matching rule exist in that chain?).';
 
-function refuse(command: Command, text: string, hint = '', position = command.chainPosition): never {
+function refuse(command: Command, text: string, hint = '', word = command.chainAt): never {
+  const position = command.places.positionOf(word);
   throw new RuleTextError(text, { position, status: 1, hint });
 }
 
@@ -156,7 +157,7 @@ function checkTargets(command: Command): void {
   if (target?.kind !== 'jump' && target?.kind !== 'goto') return;
   if (!BUILT_IN[command.table].includes(target.chain)) return;
   const hint = `${target.chain} is a built-in chain: no rule can jump to it`;
-  refuse(command, "Invalid argument. Run `dmesg' for more information.", hint, command.targetPosition);
+  refuse(command, "Invalid argument. Run `dmesg' for more information.", hint, command.targetAt);
 }
 
 /** Index of the first equal rule; counters and position do not count. */

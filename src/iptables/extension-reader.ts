@@ -1,7 +1,7 @@
 /**
  * Extensions of the rule being read: which are loaded, which options they have, and handing options to them.
  */
-import type { OptionContext, OptionSpec } from '../rules/extension.js';
+import type { Extension, OptionContext, OptionSpec } from '../rules/extension.js';
 import type { Family, MatchUse, Target } from '../rules/model.js';
 import { type Known, MATCHES_TO_COME, type Registry, registryOf } from '../rules/registry.js';
 import { BASE_OPTIONS, type BaseOption } from './base-options.js';
@@ -71,6 +71,11 @@ export class ExtensionReader extends WordReader {
     this.matches = NO_MATCHES;
     this.protocol = null;
     this.impliedUsed = false;
+  }
+
+  /** The extensions that the rule names, so far. */
+  extensions(): Extension[] {
+    return this.loaded.slice(0, this.loadedCount).map((loaded) => loaded.known.extension);
   }
 
   /** The rule's matches, its own array. */

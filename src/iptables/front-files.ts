@@ -10,6 +10,7 @@ import { type Outcome, printedBy, programName, warningLine, withHint } from './f
 import { type GetoptSpec, getopt } from './getopt.js';
 import { restoreRules } from './restore.js';
 import { chainsInOrder, printRule, printTable } from './save.js';
+import { restoreUsage } from './usage.js';
 
 const SAVE: readonly GetoptSpec[] = [
   { letter: 'c', name: 'counters', args: 0 },
@@ -230,10 +231,6 @@ export function restoreErrorText(error: RuleError, program: string): string {
   const what = said ? '' : ` ${error.message.replace(/\n/g, '; ')}`;
   const hint = error instanceof RuleTextError && said && error.hint !== '' ? ` ${error.hint}` : '';
   return `${text}\nhint: ${at.file}:${at.line}:${at.column}:${what}${hint}\n`;
-}
-
-function restoreUsage(program: string): string {
-  return `${program}\n`;
 }
 
 function isTableName(name: string): boolean {

@@ -5,6 +5,7 @@
  * with `hint: `.
  */
 import { RuleError } from '../rules/context.js';
+import type { Extension } from '../rules/extension.js';
 import { errnoText } from '../rules/kernel-checks.js';
 import { BUILT_IN, type Chain, type Family, type Rule, type Ruleset, type Table } from '../rules/model.js';
 import { checkTable } from './check.js';
@@ -15,6 +16,7 @@ import { type ListOptions, listChains, verboseLine } from './list.js';
 import { CommandParser } from './parse.js';
 import { chainsInOrder, printRule, printRuleBody } from './save.js';
 import { splitShellLine, Words } from './tokens.js';
+import { usage } from './usage.js';
 
 /** What a command came to. */
 export interface Outcome {
@@ -121,7 +123,7 @@ class Front {
     const parser = new CommandParser(ruleset.family, 'command line', scope);
     try {
       const command = parser.parse(words, 0, 'filter') as Command;
-      const isChanged = this.carryOut(command);
+      const isChanged = this.carryOut(command, parser.extensions());
       return { status: 0, out: this.out, err: this.err, isChanged };
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
@@ -134,14 +136,14 @@ class Front {
     return errorText(error, this.program);
   }
 
-  private carryOut(command: Command): boolean {
+  private carryOut(command: Command, extensions: readonly Extension[]): boolean {
     const { ruleset, program } = this;
     if (command.verb === 'V') {
       this.out += `${program} ${IPTABLES_VERSION}\n`;
       return false;
     }
     if (command.verb === 'h') {
-      this.out += usage(program);
+      this.out += usage(program, extensions);
       return false;
     }
     this.out += printedBy(command, ruleset, command.flags.includes('v'), this.options.json === true);
@@ -258,9 +260,4 @@ function listJson(table: Table, chains: readonly Chain[], number: number, family
     });
   }
   return text;
-}
-
-/** -h */
-export function usage(program: string): string {
-  return `${program} ${IPTABLES_VERSION}\n`;
 }

@@ -388,7 +388,8 @@ export class CommandParser extends BaseReader {
     this.checkLegal();
     const table = this.checkTable();
     // `-F "$chain"` with the variable unset must not flush all
-    if (this.isChainEmpty) this.fail('No chain/target/match by that name.', { status: 1, hint: 'the name of the chain is empty' });
+    if (this.isChainEmpty)
+      this.fail('No chain/target/match by that name.', { status: 1, hint: 'the name of the chain is empty' });
     const rules = takesRule ? this.makeRules(sources, destinations, this.positionOf(this.first)) : [];
     return this.made(rules, table);
   }
@@ -407,8 +408,9 @@ export class CommandParser extends BaseReader {
       bytes: this.bytes,
       flags: this.given,
       position: this.positionOf(this.first),
-      chainPosition: this.positionOf(this.chainAt),
-      targetPosition: this.positionOf(this.jump === '' ? this.first : this.jumpAt),
+      chainAt: this.chainAt,
+      targetAt: this.jump === '' ? this.first : this.jumpAt,
+      places: this,
     };
   }
 

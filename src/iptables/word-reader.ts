@@ -39,7 +39,8 @@ export class WordReader {
     return next.charCodeAt(0) !== 45 && next.charCodeAt(0) !== 33;
   }
 
-  protected positionOf(word: number): Position {
+  /** Where a word of the command stands. */
+  positionOf(word: number): Position {
     const last = this.words.count - 1;
     const i = Math.min(word, last);
     return { file: this.file, line: this.words.line[i] ?? 1, column: this.words.column[i] ?? 1 };

@@ -163,7 +163,7 @@ export class Generator {
     if (p < 0.45) return this.step([...v, ...this.long('-N', '--new-chain'), this.chain()]);
     if (p < 0.6) return this.step([...v, ...this.long('-X', '--delete-chain'), ...some]);
     if (p < 0.8) return this.step([...v, ...this.long('-P', '--policy'), this.chain(), policy, ...counters]);
-    return this.step([...v, ...this.long('-E', '--rename-chain'), this.chain(), this.chain().trim() || 'x']);
+    return this.step([...v, ...this.long('-E', '--rename-chain'), this.chain(), r.pick(['b', 'web', 'a', 'INPUT', 'LOG'])]);
   }
 
   long(short, name) {
