@@ -112,7 +112,8 @@ const INVALID = "Invalid argument. Run `dmesg' for more information.";
 const PROTOCOLS: Record<string, number> = { tcp: 6, udp: 17, dccp: 33, esp: 50, ah: 51, sctp: 132 };
 
 function exit(status: number, message: string): never {
-  throw new Exit(`exit ${status}: ${message}`);
+  // some messages have a line end of their own
+  throw new Exit(`exit ${status}: ${message.replace(/\n$/, '')}`);
 }
 
 function wrongTable(extension: Extension, table: string): KernelRefusal | null {

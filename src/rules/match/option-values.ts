@@ -3,11 +3,11 @@
  * iptables 1.8.9 (libxtables' option parser).
  */
 import { ADDRESS_WORDS, parseAddress } from '../../wire/address.js';
-import { AF_INET, AF_INET6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
+import { AF_INET, AF_INET6 } from '../../wire/packet.js';
 import { fillMask, prefixLength, readAton } from '../address.js';
 import type { OptionContext } from '../extension.js';
 import type { Family } from '../model.js';
-import { servicePort } from '../names.js';
+import { resolvedPortOption } from '../resolved-port.js';
 import { readUint, type Scan, scanUint } from '../values.js';
 import type { PortRange } from './ports.js';
 
@@ -133,23 +133,6 @@ export function rangeOption(
   return { from: ends[0]!, to: ends.length === 2 ? ends[1]! : openEnd ? max : ends[0]! };
 }
 
-const SERVICE_PROTOCOLS = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP];
-
-/** One port as getaddrinfo(3) finds it: a decimal number cut to 16 bits, or a service of any of its protocols; -1 = none. */
-function resolvePort(text: string): number {
-  const number = /^\s*\+?(\d+)$/.exec(text);
-  if (number !== null) {
-    const wide = BigInt(number[1]!);
-    const narrow = wide > 0xffffffffffffffffn ? -1 : Number(BigInt.asIntN(32, wide));
-    return narrow < 0 ? -1 : narrow & 0xffff;
-  }
-  for (const protocol of SERVICE_PROTOCOLS) {
-    const port = servicePort(text, protocol);
-    if (port >= 0) return port;
-  }
-  return -1;
-}
-
 /** `FROM[:TO]` of ports (XTTYPE_PORTRC); either side may be empty, a range may be the wrong way round. */
 export function portRangeOption(
   extension: string,
@@ -161,9 +144,7 @@ export function portRangeOption(
   const ends: number[] = [];
   for (const part of value.split(':')) {
     if (ends.length === 2) c.fail(`${extension}: Too many components for option "--${option}" (max: 2)`, value);
-    const port = part === '' ? ends.length * 0xffff : resolvePort(part);
-    if (port < 0) c.fail(`Port "${part}" does not resolve to anything.`, value);
-    ends.push(port);
+    ends.push(part === '' ? ends.length * 0xffff : resolvedPortOption(part, c, value));
   }
   return { from: ends[0]!, to: ends[1] ?? ends[0]!, invert };
 }
