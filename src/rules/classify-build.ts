@@ -21,6 +21,9 @@ export interface Wants {
   /** Of regular packets: from | to << 16 each, one of which the port must fit; null = not asked. */
   sourcePorts: readonly number[] | null;
   destinationPorts: readonly number[] | null;
+  /** Index of a question's function, -1 = none; of regular packets and of the others. */
+  question: number;
+  irregularQuestion: number;
 }
 
 /** Rules that are left together: a split must spare more than these. */
@@ -56,9 +59,18 @@ export class TreeBuilder {
     const all = Int32Array.from(rules, (_, k) => k);
     const addresses = this.addresses(rules);
     const roots = this.reserve(2);
-    const regular = this.node(records, all, [...addresses, ...ports(rules), ...this.bits(records, W_MASK)]);
+    const regular = this.node(records, all, [
+      ...addresses,
+      ...ports(rules),
+      ...this.bits(records, W_MASK),
+      ...questions(rules, 'question'),
+    ]);
     this.leaves = Math.max(this.leaves, this.below);
-    const irregular = this.node(records, all, [...addresses, ...this.bits(records, W_MASK_IRREGULAR)]);
+    const irregular = this.node(records, all, [
+      ...addresses,
+      ...this.bits(records, W_MASK_IRREGULAR),
+      ...questions(rules, 'irregularQuestion'),
+    ]);
     this.leaves = Math.max(this.leaves, this.below);
     this.words[roots] = regular;
     this.words[roots + 1] = irregular;
@@ -107,7 +119,10 @@ export class TreeBuilder {
     this.below = 0;
     const restRoot = rest.length === 0 ? 0 : this.node(records, rest, others);
     const restLeaves = this.below;
-    const root = this.split(field, keys, children, leaves);
+    const root =
+      field.kind === C.FIELD_QUESTION
+        ? this.questions(field, keys, children, leaves)
+        : this.split(field, keys, children, leaves);
     this.words[root + C.N_REST] = restRoot;
     this.below += restLeaves;
     return root;
@@ -120,6 +135,22 @@ export class TreeBuilder {
     words[root + 1] = root + 2 + to - from;
     for (let i = from; i < to; i++) words[root + 2 + i - from] = records[rules[i]!]!;
     this.below = 1;
+    return root;
+  }
+
+  /** Writes a node of questions without its rest: all of them may be answered by yes. */
+  private questions(field: FieldKeys, keys: Int32Array, children: Int32Array, leaves: Int32Array): number {
+    const root = this.reserve(C.SPLIT_WORDS + 2 * keys.length);
+    const { words } = this;
+    words[root] = field.kind;
+    words[root + C.N_COUNT] = keys.length;
+    words[root + C.N_BOUNDS] = root + C.SPLIT_WORDS;
+    this.below = 0;
+    for (let k = 0; k < keys.length; k++) {
+      words[root + C.SPLIT_WORDS + 2 * k] = field.valueOf(keys[k]!);
+      words[root + C.SPLIT_WORDS + 2 * k + 1] = children[k]!;
+      this.below += leaves[k]!;
+    }
     return root;
   }
 
@@ -190,6 +221,12 @@ function ports(rules: readonly Wants[]): FieldKeys[] {
     destination.addPorts(k, rules[k]!.destinationPorts);
   }
   return sorted([source, destination]);
+}
+
+function questions(rules: readonly Wants[], which: 'question' | 'irregularQuestion'): FieldKeys[] {
+  const field = new FieldKeys(C.FIELD_QUESTION, 0, 1, rules.length);
+  for (let k = 0; k < rules.length; k++) if (rules[k]![which] >= 0) field.addValue(k, rules[k]![which]);
+  return sorted([field]);
 }
 
 /** Those that rules ask, with their keys numbered. */

@@ -5,11 +5,16 @@
  * prefix comes before all that lie in it. An address of IPv6 has four words, everything else one: ports and bits are values of 32 bits.
  */
 import { prefixLength } from './address.js';
-import { FLIP } from './classify.js';
+import { FIELD_QUESTION, FLIP } from './classify.js';
 import type { AddressMatch, Family } from './model.js';
 
 /** A rule whose ports make more prefixes than this counts as one that does not ask. */
 const MOST_PREFIXES = 64;
+
+/** What asking a match function costs, in looks at a rule. */
+const QUESTION_COST = 4;
+/** The part of questions that are taken to be answered by yes. */
+const QUESTION_HITS = 0.25;
 
 /** Rules by key. */
 export interface Groups {
@@ -150,6 +155,7 @@ export class FieldKeys {
     let unasked = 0;
     let asked = 0;
     let squares = 0;
+    let different = 0;
     for (let i = 0; i < left.length; i++) {
       const rule = left[i]!;
       const end = first[rule + 1]!;
@@ -158,6 +164,7 @@ export class FieldKeys {
         // the sum of all squares grows by 2 n + 1 when a group grows from n to n + 1
         const size = sizes[keyOf[at]!]!;
         squares += 2 * size + 1;
+        if (size === 0) different++;
         sizes[keyOf[at]!] = size + 1;
         asked++;
       }
@@ -166,7 +173,10 @@ export class FieldKeys {
       const rule = left[i]!;
       for (let at = first[rule]!; at < first[rule + 1]!; at++) sizes[keyOf[at]!] = 0;
     }
-    return asked === 0 ? Number.POSITIVE_INFINITY : unasked + squares / asked;
+    if (asked === 0) return Number.POSITIVE_INFINITY;
+    // of all values one is found, as often as rules have it; each question is asked, and a part of them is answered by yes
+    if (this.kind !== FIELD_QUESTION) return unasked + squares / asked;
+    return unasked + different * QUESTION_COST + asked * QUESTION_HITS;
   }
 
   /** Sorts rules by key; their order stays within a key. */
@@ -237,6 +247,11 @@ export class FieldKeys {
       if ((bits >= 32 ? differ : differ >>> (32 - bits)) !== 0) return false;
     }
     return true;
+  }
+
+  /** The value of a key of one word. */
+  valueOf(key: number): number {
+    return this.values[key]!;
   }
 
   /** Writes a prefix's first value, as bounds are written. */

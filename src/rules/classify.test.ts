@@ -65,6 +65,22 @@ describe('of three thousand rules a packet looks at few', () => {
     expect(records).toBeLessThanOrEqual(most);
   });
 
+  it('a function that many rules ask is asked once', () => {
+    let times = 0;
+    const ask = () => {
+      times++;
+      return false;
+    };
+    const test = Object.assign(() => false, { question: { text: 'x src', ask } });
+    expect(
+      looked(
+        many(() => ({ matches: [K.match(test)] })),
+        packet,
+      ).records,
+    ).toBe(0);
+    expect(times).toBe(1);
+  });
+
   it('also a later fragment, by what it has', () => {
     const fragment = K.packet({ src: address, has: HAS_LATER_FRAGMENT, l4Off: -1, payloadOff: -1 });
     const make = (k: number) => ({ source: host24(k), protocol, matches: [ports(k)] });

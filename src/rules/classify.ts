@@ -14,11 +14,14 @@
  *
  *    leaf     0 NODE_LEAF | 1 end of the list | records ...
  *    split    0 FIELD_    | 1 child of the rules that do not ask | 2 mask of FIELD_BITS | 3 count | 4 bounds | 5 owners
+ *    questions: as a split, but word 4 leads to `count` pairs (index into Program.functions, child of the rules that ask it)
  *    bounds   lower ends of the intervals that the prefixes make, ascending, top bit flipped; 4 words each for IPv6 addresses
  *    owners   for each interval its innermost prefix: offset of (child, prefix around it)
  */
 import { ADDRESS_WORDS } from '../wire/address.js';
 import { AF_INET, type Packet, T_DST, T_PORTS, T_SRC } from '../wire/packet.js';
+import type { RuleContext } from './context.js';
+import type { Program } from './program.js';
 import * as layout from './program.js';
 
 // As in evaluate.ts: constants of the module itself are part of the machine code.
@@ -30,6 +33,8 @@ export const FIELD_DESTINATION = 2;
 export const FIELD_SOURCE_PORT = 3;
 export const FIELD_DESTINATION_PORT = 4;
 export const FIELD_BITS = 5;
+/** What a match function answers (MatchFunction.question). */
+export const FIELD_QUESTION = 6;
 
 export const N_REST = 1;
 export const N_MASK = 2;
@@ -59,8 +64,9 @@ export class Candidates {
   }
 
   /** Collects the leaves below `root`. `bits`: the packet's class bits. */
-  collect(tree: Int32Array, root: number, p: Packet, bits: number): void {
+  collect(program: Program, root: number, p: Packet, bits: number, c: RuleContext): void {
     const { leaves, stack } = this;
+    const { tree } = program;
     let length = 0;
     let sp = 0;
     let node = root;
@@ -78,6 +84,11 @@ export class Candidates {
         node = 0;
         continue;
       }
+      if (field === FIELD_QUESTION) {
+        sp = ask(program, node, p, c, stack, sp);
+        node = tree[node + N_REST]!;
+        continue;
+      }
       let owner = ownerOf(tree, node, field, p, bits);
       node = tree[node + N_REST]!;
       while (owner !== 0) {
@@ -87,6 +98,16 @@ export class Candidates {
     }
     this.length = length;
   }
+}
+
+/** Puts the children whose question is answered by yes on the stack; returns its new height. */
+function ask(program: Program, node: number, p: Packet, c: RuleContext, stack: Int32Array, height: number): number {
+  const { tree, functions } = program;
+  const from = tree[node + N_BOUNDS]!;
+  const end = from + 2 * tree[node + N_COUNT]!;
+  let sp = height;
+  for (let at = from; at < end; at += 2) if (functions[tree[at]!]!(p, c)) stack[sp++] = tree[at + 1]!;
+  return sp;
 }
 
 /** The innermost prefix of a split that the packet's field is in; 0 = none. */

@@ -10,6 +10,7 @@ import { AF_INET6, T_DST, T_SRC } from '../wire/packet.js';
 import { ClassBits, type ClassField } from './class-bits.js';
 import { TreeBuilder, type Wants } from './classify-build.js';
 import { type HostInterface, VERDICT_ACCEPT, VERDICT_DROP } from './context.js';
+import type { Question } from './extension.js';
 import { interfaceFits, isUnconditional, type LoadedChain, type LoadedRule, type LoadedTable } from './load.js';
 import type { AddressMatch, InterfaceMatch, Rule } from './model.js';
 import { type OpcodeForm, opcodeForm } from './opcode.js';
@@ -97,6 +98,7 @@ class Draft {
   private current = 0;
   private chains = 0;
   private readonly functions: P.Program['functions'] = [];
+  private readonly asked = new Map<string, number>();
   private readonly targets: P.Program['targets'] = [];
   private readonly patterns: string[] = [];
   /** What the record in the making leaves to be tested. */
@@ -204,7 +206,15 @@ class Draft {
 
   private rule(loaded: LoadedRule, chain: LoadedChain): void {
     const { source, destination } = loaded.rule;
-    this.wants = { record: this.at, source, destination, sourcePorts: null, destinationPorts: null };
+    this.wants = {
+      record: this.at,
+      source,
+      destination,
+      sourcePorts: null,
+      destinationPorts: null,
+      question: -1,
+      irregularQuestion: -1,
+    };
     this.begin();
     this.base(loaded.rule);
     this.matches(loaded);
@@ -270,15 +280,32 @@ class Draft {
       if (form.kind === 'nothing') continue;
       const placed = pure ? this.placeInRecord(form, pureIrregular) : 'none';
       if (pure) this.note(form);
-      if (placed !== 'both') {
-        const function_ = this.functions.push(matches[k]!) - 1;
-        this.irregular.push(P.OP_FUNCTION, function_);
-        if (placed === 'none' && form.kind === 'function') this.regular.push(P.OP_FUNCTION, function_);
-        pureIrregular = false;
+      if (placed === 'both') continue;
+      const function_ = this.functions.push(matches[k]!) - 1;
+      const { question } = matches[k]!;
+      this.irregular.push(P.OP_FUNCTION, function_);
+      if (question === undefined) pureIrregular = false;
+      else if (pureIrregular && this.wants.irregularQuestion < 0) {
+        this.wants.irregularQuestion = this.questionIndex(question);
       }
-      if (form.kind === 'function') pure = false;
-      else if (placed === 'none') this.regular.push(...operationOf(form));
+      if (form.kind !== 'function') {
+        if (placed === 'none') this.regular.push(...operationOf(form));
+        continue;
+      }
+      this.regular.push(P.OP_FUNCTION, function_);
+      if (question === undefined) pure = false;
+      else if (pure && this.wants.question < 0) this.wants.question = this.questionIndex(question);
     }
+  }
+
+  /** Rules that have the same question share its function. */
+  private questionIndex({ text, ask }: Question): number {
+    let index = this.asked.get(text);
+    if (index === undefined) {
+      index = this.functions.push(ask) - 1;
+      this.asked.set(text, index);
+    }
+    return index;
   }
 
   /** Tries to put a test into the record: for regular packets, for both kinds, or not at all. */
@@ -368,7 +395,15 @@ class Draft {
   }
 }
 
-const NO_WANTS: Wants = { record: 0, source: null, destination: null, sourcePorts: null, destinationPorts: null };
+const NO_WANTS: Wants = {
+  record: 0,
+  source: null,
+  destination: null,
+  sourcePorts: null,
+  destinationPorts: null,
+  question: -1,
+  irregularQuestion: -1,
+};
 
 /** `-p 0` is every protocol. */
 function asksProtocol(rule: Rule): boolean {

@@ -255,7 +255,7 @@ export class RuleEngine {
             : nextRecord(code, candidates, program.tree, r, last, bits, regular, p);
         const action = code[r + W_ACTION]!;
         if (action === A_CLASSIFY) {
-          candidates.collect(program.tree, program.tree[code[r + W_OPERAND]! + (regular ? 0 : 1)]!, p, bits);
+          candidates.collect(program, program.tree[code[r + W_OPERAND]! + (regular ? 0 : 1)]!, p, bits, c);
           last = code[r + W_GATE_LAST]!;
           continue;
         }

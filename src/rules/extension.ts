@@ -106,7 +106,19 @@ export interface Extension<S = any> {
 }
 
 /** True = the packet matches. */
-export type MatchFunction = (p: Packet, c: RuleContext) => boolean;
+export interface MatchFunction {
+  (p: Packet, c: RuleContext): boolean;
+  /** What may be asked in its place to know beforehand whether it will match; absent = it is asked rule by rule. */
+  question?: Question;
+}
+
+/** A question whose answer serves all rules that have it (classify.ts). */
+export interface Question {
+  /** The same text is the same question. */
+  text: string;
+  /** The answer of the match, which must not depend on how often or when in a walk it is asked; this one has no effect. */
+  ask(p: Packet, c: RuleContext): boolean;
+}
 /** Returns a VERDICT_ constant of context.ts; VERDICT_CONTINUE goes on with the next rule. */
 export type TargetFunction = (p: Packet, c: RuleContext) => number;
 

@@ -6,7 +6,7 @@ import { HOOK_FORWARD, Packet } from '../wire/packet.js';
 import { parseNetwork } from '../wire/parse.js';
 import { Candidates } from './classify.js';
 import { RuleEngine, TABLE_FILTER } from './evaluate.js';
-import type { MatchExtension } from './extension.js';
+import type { MatchExtension, MatchFunction } from './extension.js';
 import { Interpreter } from './interpret.js';
 import { comment } from './match/comment.js';
 import { conntrack } from './match/conntrack.js';
@@ -58,6 +58,14 @@ const conntrackUse = fc
 const commentUse = fc.constant(use(comment, { text: 'x' }));
 /** Matches without opcode; one drops at once. */
 const oddUse = fc.constant(K.match((p) => p.l3Len % 2 === 1, 'odd'));
+/** Matches of which many rules may ask the same. */
+const question = (name: string, test: MatchFunction) =>
+  K.match(Object.assign(test, { question: { text: name, ask: test } }), name);
+const questionUse = fc.constantFrom(
+  question('short', (p) => p.l3Len < 44),
+  question('marked', (p) => p.mark !== 0),
+  question('low', (p) => (p.tuple[7]! & 1) === 0),
+);
 const dropUse = fc.constant(
   K.match((p, c) => {
     c.hotdrop = p.mark === 3;
@@ -94,7 +102,17 @@ const name = fc.record({ name: fc.constantFrom(...INTERFACES, 'ppp+', '+', 'wlan
 function ruleOf(family: 2 | 10, targets: fc.Arbitrary<Target | null>): fc.Arbitrary<Rule> {
   const words = family === 2 ? 1 : 4;
   const extensions = (protocol: Rule['protocol']) => {
-    const plain = [commentUse, markUse, stateUse, conntrackUse, conntrackUse, oddUse, dropUse];
+    const plain = [
+      commentUse,
+      questionUse,
+      questionUse,
+      markUse,
+      stateUse,
+      conntrackUse,
+      conntrackUse,
+      oddUse,
+      dropUse,
+    ];
     if (protocol?.invert === false && protocol.number === 6) return fc.oneof(tcpUse, tcpUse, multiportUse, ...plain);
     if (protocol?.invert === false && protocol.number === 17) return fc.oneof(udpUse, udpUse, multiportUse, ...plain);
     return fc.oneof(...plain);
@@ -338,7 +356,7 @@ describe.each([2, 10] as const)('family %i', (family) => {
     fc.assert(property, { numRuns: 60, seed: 11 });
     expect(trees).toBeGreaterThan(50);
     expect(collect.mock.calls.length).toBeGreaterThan(500);
-    expect(matched).toBeGreaterThan(1500);
+    expect(matched).toBeGreaterThan(1000);
     collect.mockRestore();
   });
 

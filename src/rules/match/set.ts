@@ -5,7 +5,7 @@
  * elements have never matches, and one that names more is fine, as in the kernel.
  */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
-import type { MatchExtension, OptionContext, OptionSpec } from '../extension.js';
+import type { MatchExtension, MatchFunction, OptionContext, OptionSpec } from '../extension.js';
 import {
   ASK_MATCH_COUNTERS,
   ASK_RETURN_NOMATCH,
@@ -147,6 +147,13 @@ export const set: MatchExtension<SetSpec> = {
     const { store, index, ask } = loadSet(spec.set!, c);
     const { invert } = spec;
     const flags = askFlags(spec, ask);
-    return (p) => (store.match(index, p, ask, flags) === SET_IN) !== invert;
+    const test: MatchFunction = (p) => (store.match(index, p, ask, flags) === SET_IN) !== invert;
+    // what counters say changes from rule to rule, and asking may tell a bitmap:ip,mac an address
+    const { name } = store.at(index).kind;
+    if ((flags & ASK_MATCH_COUNTERS) !== 0 || name === 'bitmap:ip,mac' || name === 'list:set') return test;
+    const quiet = flags | ASK_SKIP_COUNTERS | ASK_SKIP_SUBCOUNTERS;
+    const text = `set ${not(invert)}${setReferenceText(spec.set!)} ${flags & ASK_RETURN_NOMATCH}`;
+    test.question = { text, ask: (p) => (store.match(index, p, ask, quiet) === SET_IN) !== invert };
+    return test;
   },
 };
