@@ -7,6 +7,7 @@ import { type Known, MATCHES_TO_COME, type Registry, registryOf } from '../rules
 import { BASE_OPTIONS, type BaseOption } from './base-options.js';
 import type { Scope } from './command.js';
 import { IPTABLES_VERSION, suggest } from './errors.js';
+import { expectedValue } from './expected.js';
 import { WordReader } from './word-reader.js';
 
 type TargetUse = Extract<Target, { kind: 'extension' }>;
@@ -35,6 +36,7 @@ const ENDED = [
   /^log level ".*" unknown$/,
   /^Argument must have a m\w+ length of \d+ characters$/,
   /^[\w-]+: Too many components for option /,
+  /^getaddrinfo: /,
 ];
 
 /** Reads options of extensions. */
@@ -67,6 +69,7 @@ export class ExtensionReader extends WordReader {
   /** Forgets the rule before. */
   protected resetExtensions(): void {
     this.target = null;
+    this.option = '';
     this.loadedCount = 0;
     this.matches = NO_MATCHES;
     this.protocol = null;
@@ -152,6 +155,7 @@ export class ExtensionReader extends WordReader {
   protected readMatch(name: string): void {
     const known = this.known.matches.get(name);
     if (known === undefined) {
+      if (name.length > 28) this.fail(`Invalid match name "${name}" (28 chars max)`);
       // two names of one match: the real program tells the third
       const file = name === 'icmpv6' || name === 'ipv6-icmp' ? 'icmp6' : name;
       this.fail(`Couldn't load match \`${file}':No such file or directory\n`, {
@@ -200,8 +204,17 @@ export class ExtensionReader extends WordReader {
     loaded.seen.add(option.name);
     this.context.table = this.table;
     this.context.protocol = this.protocol;
+    this.reading = extension.name;
+    this.option = option.name;
+    this.value = value;
     extension.option(loaded.spec, option.name, value, this.invert, this.context);
+    this.option = '';
   }
+
+  /** The option whose value an extension looks at, for what it refuses; '' = none. */
+  private option = '';
+  private reading = '';
+  private value = '';
 
   private twoArguments(option: OptionSpec, attached: string | null): string {
     const first = attached ?? this.argumentOf();
@@ -230,7 +243,9 @@ export class ExtensionReader extends WordReader {
     }
   }
 
-  private failExtension(message: string, word?: string, hint?: string): never {
+  private failExtension(message: string, word?: string, explained?: string): never {
+    const expected = this.option === '' ? '' : expectedValue(this.reading, this.option, this.value, this.family);
+    const hint = explained ?? (expected === '' ? undefined : expected);
     if (word !== undefined) {
       for (let i = Math.min(this.at, this.words.count) - 1; i >= this.first; i--) {
         if (this.words.text[i] !== word) continue;

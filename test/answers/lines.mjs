@@ -15,6 +15,15 @@ const { MATCHES, TARGETS } = await import(pathToFileURL(resolve(build, 'rules/re
 /** Where each extension can stand, `-p` first, what it cannot do without, and a value of each option; '' = takes none. */
 const ROOMS = {
   ah: ['-p ah', ''],
+  cluster: ['', '--cluster-total-nodes 4 --cluster-local-node 1 --cluster-hash-seed 5', 'mangle PREROUTING'],
+  mh: ['-p mh', ''],
+  osf: ['-p tcp', '--genre Linux'],
+  owner: ['', '', 'filter OUTPUT'],
+  physdev: ['', '', 'filter FORWARD'],
+  rateest: ['', '--rateest x --rateest-pps1 5 --rateest-lt --rateest-pps2 6'],
+  rpfilter: ['', '', 'raw PREROUTING'],
+  socket: ['', '', 'mangle PREROUTING'],
+  ipcomp: ['-p ipcomp', ''],
   connbytes: ['', '--connbytes 5 --connbytes-mode bytes --connbytes-dir both'],
   connlimit: ['', '--connlimit-upto 5'],
   dccp: ['-p dccp', ''],
@@ -34,6 +43,21 @@ const ROOMS = {
   tcp: ['-p tcp', ''],
   tcpmss: ['-p tcp', ''],
   udp: ['-p udp', ''],
+  AUDIT: ['', '--type accept'],
+  CHECKSUM: ['', '', 'mangle POSTROUTING'],
+  CLASSIFY: ['', '', 'mangle POSTROUTING'],
+  CLUSTERIP: ['', '--new --hashmode sourceip --clustermac 01:00:5e:00:00:01 --total-nodes 2 --local-node 1'],
+  CONNSECMARK: ['', '', 'mangle POSTROUTING'],
+  DNPT: ['', '--src-pfx fd00::/64 --dst-pfx fd01::/64', 'mangle PREROUTING'],
+  HMARK: ['', '--hmark-mod 5 --hmark-rnd 4 --hmark-tuple src,dst', 'mangle PREROUTING'],
+  IDLETIMER: ['', '--timeout 5 --label x'],
+  LED: ['', '--led-trigger-id x'],
+  RATEEST: ['', '--rateest-name x --rateest-interval 250ms --rateest-ewmalog 500ms', 'mangle PREROUTING'],
+  SECMARK: ['', '--selctx a:b:c:d', 'mangle PREROUTING'],
+  SNPT: ['', '--src-pfx fd00::/64 --dst-pfx fd01::/64', 'mangle POSTROUTING'],
+  SYNPROXY: ['-p tcp', ''],
+  TEE: ['', '', 'mangle PREROUTING'],
+  TPROXY: ['-p tcp', '--on-port 80', 'mangle PREROUTING'],
   CT: ['-p tcp', '', 'raw PREROUTING'],
   CONNMARK: ['', '--save-mark', 'mangle POSTROUTING'],
   DNAT: ['-p tcp', '--to-destination 10.0.0.1', 'nat PREROUTING'],
@@ -53,8 +77,58 @@ const ROOMS = {
   TTL: ['', '', 'mangle POSTROUTING'],
 };
 
-/** Good values by option name; lists of such are tried one by one, too. */
+/** Good values by the option's name, or the extension's and the option's; `@` is an address. */
 const GOOD = {
+  'bpf bytecode': '4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0',
+  'bpf object-pinned': '/x',
+  'cgroup path': '/a',
+  'ipvs vproto': 'tcp',
+  'ipvs vaddr': '@/8',
+  'ipvs vport': '80',
+  'ipvs vdir': 'REPLY',
+  'ipvs vmethod': 'GATE',
+  'mh mh-type': 'binding-update',
+  'nfacct nfacct-name': 'x',
+  'osf genre': 'Linux',
+  'osf ttl': '0',
+  'osf log': '1',
+  'owner uid-owner': 'root',
+  'owner gid-owner': '0-10',
+  'physdev physdev-in': 'eth0',
+  'physdev physdev-out': 'eth+',
+  'srh srh-psid': '@/64',
+  'srh srh-nsid': '@',
+  'srh srh-lsid': '@/128',
+  'time datestart': '2024-01-02T03:04:05',
+  'time datestop': '2030-01',
+  'time timestart': '10:20',
+  'time timestop': '12:30:40',
+  'time weekdays': 'Mon,tue,7',
+  'time monthdays': '1,2,31',
+  'AUDIT type': 'drop',
+  'CLASSIFY set-class': '1:ff',
+  'CLUSTERIP hashmode': 'sourceip-sourceport',
+  'CLUSTERIP clustermac': '01:00:5e:00:00:02',
+  'HMARK hmark-tuple': 'ct,src,dport',
+  'HMARK hmark-src-prefix': '24',
+  'HMARK hmark-mod': '7',
+  'IDLETIMER timeout': '9',
+  'IDLETIMER label': 'ab',
+  'LED led-trigger-id': 'ab',
+  'LED led-delay': 'inf',
+  'NFLOG nflog-prefix': 'a b',
+  'NFQUEUE queue-balance': '1:4',
+  'RATEEST rateest-name': 'ab',
+  'RATEEST rateest-interval': '250ms',
+  'RATEEST rateest-ewmalog': '0.5s',
+  'SECMARK selctx': 'a:b',
+  'TEE gateway': '@',
+  'TEE oif': 'eth0',
+  'TPROXY on-ip': '@',
+  'TPROXY tproxy-mark': '1/3',
+  'ULOG ulog-prefix': 'a b',
+  'src-pfx': '@/64',
+  'dst-pfx': '@/64',
   'src-type': 'LOCAL,unicast',
   'dst-type': 'BROADCAST',
   comment: 'text',
@@ -134,9 +208,9 @@ const VALUES = [
 ]; // biome-ignore format: a table
 
 const address = (family) => (family === 6 ? 'fd00::5' : '10.0.0.5');
-const goodOf = (option, family) => {
+const goodOf = (extension, option, family) => {
   if (option.args === 0) return '';
-  const value = option.name.startsWith('mark') || GOOD[option.name] === undefined ? '3' : GOOD[option.name];
+  const value = GOOD[`${extension.name} ${option.name}`] ?? GOOD[option.name] ?? '3';
   return option.args === 2 ? value : value.replaceAll('@', address(family));
 };
 const word = (text) => `'${text.replaceAll("'", `'"'"'`)}'`;
@@ -174,7 +248,8 @@ function linesOf(extension, flag, family, say) {
   const at = (t, c) => `${t === 'filter' ? '' : `-t ${t} `}-A ${c}`;
   const head = `${at(table, chain)} ${protocol}`.trimEnd();
   const use = `${flag} ${name}`;
-  const full = (option) => `--${option.name}${option.args === 0 ? '' : ` ${words(option, goodOf(option, family))}`}`;
+  const full = (option) =>
+    `--${option.name}${option.args === 0 ? '' : ` ${words(option, goodOf(extension, option, family))}`}`;
   const others = (...not) => without(need, not);
   const rule = (...texts) => say([head, use, ...texts].filter((t) => t !== '').join(' '));
 
@@ -195,13 +270,13 @@ function linesOf(extension, flag, family, say) {
     rule(rest, full(option), full(option));
     rule(rest, `--${option.name}`);
     rule(rest, `--${option.name} -j ACCEPT`);
-    rule(rest, `--${option.name} ! ${words(option, goodOf(option, family))}`);
-    rule(rest, `--${option.name}=${word(goodOf(option, family))}`);
+    rule(rest, `--${option.name} ! ${words(option, goodOf(extension, option, family))}`);
+    rule(rest, `--${option.name}=${word(goodOf(extension, option, family))}`);
     rule(rest, `--${option.name}=`);
     for (const alias of option.aliases ?? []) rule(rest, full({ ...option, name: alias }));
     for (let n = 1; n < option.name.length; n++) rule(rest, full({ ...option, name: option.name.slice(0, n) }));
     if (option.args !== 0) {
-      for (const value of [...VALUES, ...changed(goodOf(option, family))])
+      for (const value of [...VALUES, ...changed(goodOf(extension, option, family))])
         rule(rest, `--${option.name} ${words(option, value)}`);
       for (const value of ['1', 'x', '']) rule(rest, `! --${option.name} ${words(option, value)}`);
     }
