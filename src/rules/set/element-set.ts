@@ -18,7 +18,7 @@ import {
   SET_OK,
   SET_RANGE,
 } from './codes.js';
-import { ELEMENT_MAC, ELEMENT_NOMATCH, ELEMENT_WILDCARD, Elements, NO_ELEMENT } from './elements.js';
+import { ELEMENT_MAC, ELEMENT_NOMATCH, ELEMENT_WILDCARD, ELEMENTS_MAX, Elements, NO_ELEMENT } from './elements.js';
 import type { SetEntry } from './entry.js';
 import {
   endTick,
@@ -34,9 +34,12 @@ import {
 import { KeyLayout } from './key-layout.js';
 import type { SetKind } from './kinds.js';
 import { NO_PORT, packetMac, packetPort } from './packet-parts.js';
+import { PrefixIndex } from './prefix-index.js';
 import { PrefixLengths, prefixWord } from './prefix-lengths.js';
 import { spreadEntry } from './spread.js';
 
+/** Elements from which on prefix lengths are indexed. */
+const INDEX_FROM = 64;
 const TCP_WORD = 6;
 const UDP_WORD = 17;
 
@@ -48,6 +51,8 @@ export class ElementSet extends IpSet {
   readonly interfaceNames: string[] = [];
   private readonly interfaceIds = new Map<string, number>();
   private readonly lengths: readonly PrefixLengths[];
+  /** Of the only net; null while the set is small. */
+  private index: PrefixIndex | null = null;
   private readonly hasIface: boolean;
   /** The element asked for. */
   private readonly key: Int32Array;
@@ -176,11 +181,28 @@ export class ElementSet extends IpSet {
     const whole = nets === 1 ? layout.addressBits : layout.addressBits | (layout.addressBits << 8);
     if (key[lengthsOff] !== whole) return this.lookAt(key, ask, flags, bytes);
     for (let w = 0; w < layout.keyWords; w++) probe[w] = key[w]!;
+    if (this.index !== null) return this.lookIndexed(this.index, ask, flags, bytes);
     const first = lengths[0]!;
     for (let i = 0; i < first.count && this.alike === 0; i++) {
       this.shorten(0, first.present[i]!);
       const code = nets === 1 ? this.lookAt(probe, ask, flags, bytes) : this.lookSecond(ask, flags, bytes);
       if (code !== SET_OK) return code;
+    }
+    return SET_OK;
+  }
+
+  /** As `look`, with the lengths that the index knows for the address. */
+  private lookIndexed(index: PrefixIndex, ask: SetAsk | null, flags: number, bytes: number): number {
+    const off = this.layout.netOffs[0]!;
+    for (let level = index.bases.length - 1; level >= 0; level--) {
+      const base = index.bases[level]!;
+      for (let rest = index.lengths(level, this.key, off); rest !== 0; ) {
+        const bit = 31 - Math.clz32(rest);
+        rest &= ~(1 << bit);
+        this.shorten(0, base + bit);
+        const code = this.lookAt(this.probe, ask, flags, bytes);
+        if (code !== SET_OK || this.alike > 0) return code;
+      }
     }
     return SET_OK;
   }
@@ -287,6 +309,7 @@ export class ElementSet extends IpSet {
       e = elements.insert(key, hash);
       if (entry?.wildcard) elements.flags[e]! |= ELEMENT_WILDCARD;
       this.countLengths(e, 1);
+      this.indexElement(e);
       if (this.fillsMac) this.setMac(e);
     } else if (this.fillsMac && (elements.flags[e]! & ELEMENT_MAC) === 0 && this.hasMac(entry)) {
       // the timeout that waited for the address begins
@@ -349,13 +372,14 @@ export class ElementSet extends IpSet {
   /** Whether one more element fits; a full set with `forceadd` gives one up: the first in the way of the new one. */
   private hasRoom(tick: number, hash: number): boolean {
     const { elements, options } = this;
-    if (elements.count < options.maxelem) return true;
+    const most = Math.min(options.maxelem, ELEMENTS_MAX);
+    if (elements.count < most) return true;
     if (options.timeout !== NO_TIMEOUT) this.sweep(tick);
-    if (elements.count < options.maxelem) return true;
+    if (elements.count < most) return true;
     if (!options.forceadd || elements.count === 0) return false;
-    let slot = hash & elements.mask;
-    while (elements.index[slot] === 0) slot = (slot + 1) & elements.mask;
-    this.drop(elements.index[slot]! - 1);
+    let slot = hash;
+    while (elements.inSlot(slot) === NO_ELEMENT) slot++;
+    this.drop(elements.inSlot(slot));
     return true;
   }
 
@@ -376,6 +400,24 @@ export class ElementSet extends IpSet {
   private isOver(e: number, tick: number): boolean {
     const { expires, extensions } = this.elements;
     return extensions.timeout && (expires[e]! < 0 || hasEnded(expires[e]!, tick));
+  }
+
+  /** Keeps the index of prefix lengths in step; `e` is new. */
+  private indexElement(e: number): void {
+    const { layout, elements } = this;
+    if (layout.nets !== 1 || elements.count < INDEX_FROM) return;
+    if (this.index !== null && elements.count <= this.index.capacity) {
+      this.indexOne(this.index, e);
+      return;
+    }
+    this.index = new PrefixIndex(layout.addressWords, elements.count * 2);
+    for (let i = 0; i < elements.top; i++) if (elements.flags[i] !== 0) this.indexOne(this.index, i);
+  }
+
+  private indexOne(index: PrefixIndex, e: number): void {
+    const { layout, elements } = this;
+    const at = e * layout.keyWords;
+    index.add(elements.keys, at + layout.netOffs[0]!, elements.keys[at + layout.lengthsOff]! & 0xff);
   }
 
   private drop(e: number): void {
@@ -440,6 +482,7 @@ export class ElementSet extends IpSet {
 
   flush(): void {
     this.elements.clear();
+    this.index = null;
     for (const l of this.lengths) l.clear();
   }
 

@@ -1,7 +1,8 @@
 /**
  * The elements of one set: keys of a fixed number of words in a hash table with open addressing, and what each element carries.
  *
- *   index   [slot]                  element + 1, 0 = empty; slots are a power of two, at most half of them taken
+ *   index   [slot]                  element + 1 in 24 bits, above them 8 of its hash; 0 = empty. Slots are a power of two, at
+ *                                   most half of them taken
  *   keys    [element * keyWords]    the key
  *   hashes  [element]               of the first `hashWords` words: the rest (an interface) is told apart by comparing
  *
@@ -33,6 +34,11 @@ export interface Extensions {
 }
 
 const FIRST_CAPACITY = 8;
+/** Bits of an index word: the element's number + 1, and of its hash. */
+const NUMBER = 0xffffff;
+const TAG = 0xff000000 | 0;
+/** Most elements of a set. */
+export const ELEMENTS_MAX = NUMBER - 1;
 
 /** See the head of this file. */
 export class Elements {
@@ -94,8 +100,10 @@ export class Elements {
   findFrom(key: Int32Array, hash: number, from: number): number {
     const { index, hashes, mask } = this;
     for (let slot = from & mask; ; slot = (slot + 1) & mask) {
-      const e = index[slot]! - 1;
-      if (e < 0) return NO_ELEMENT;
+      const word = index[slot]!;
+      if (word === 0) return NO_ELEMENT;
+      if (((word ^ hash) & TAG) !== 0) continue;
+      const e = (word & NUMBER) - 1;
       if (hashes[e] !== hash || !this.same(e, key, this.hashWords)) continue;
       this.foundSlot = slot;
       return e;
@@ -108,6 +116,11 @@ export class Elements {
     const at = e * this.keyWords;
     for (let i = 0; i < words; i++) if (keys[at + i] !== key[i]) return false;
     return true;
+  }
+
+  /** The element in a slot, NO_ELEMENT where it is empty. */
+  inSlot(slot: number): number {
+    return (this.index[slot & this.mask]! & NUMBER) - 1;
   }
 
   /** Puts a key that is not there in; what it carries is empty. */
@@ -131,7 +144,7 @@ export class Elements {
     const { index, mask } = this;
     let slot = this.hashes[e]! & mask;
     while (index[slot] !== 0) slot = (slot + 1) & mask;
-    index[slot] = e + 1;
+    index[slot] = (this.hashes[e]! & TAG) | (e + 1);
   }
 
   private grow(): void {
@@ -156,10 +169,10 @@ export class Elements {
   remove(e: number): void {
     const { index, mask, hashes } = this;
     let hole = hashes[e]! & mask;
-    while (index[hole] !== e + 1) hole = (hole + 1) & mask;
+    while ((index[hole]! & NUMBER) !== e + 1) hole = (hole + 1) & mask;
     for (let slot = (hole + 1) & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
       // an element moves into the hole unless its own place lies behind it
-      const home = hashes[index[slot]! - 1]! & mask;
+      const home = hashes[(index[slot]! & NUMBER) - 1]! & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
       index[hole] = index[slot]!;
       hole = slot;
