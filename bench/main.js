@@ -15,6 +15,7 @@ import { setFlagsFromString } from 'node:v8';
 import { makeTracker } from './engine.js';
 import { commandTime, compete, installed, processorTime, table } from './harness.js';
 import { readRecording, writeRecording } from './pcap.js';
+import { measureRules, rulesPlan } from './rules.js';
 import { Connections, established, FrameList, handshakes, lives, SHORT_LIFE_PACKETS, seeded } from './traffic.js';
 import { Twin } from './twin.js';
 
@@ -250,5 +251,6 @@ for (const size of PLAN.sizes) measureTracking(size);
 measureSetups();
 measureLives();
 measureMemory();
+measureRules({ ...rulesPlan(quick), yardsticks }, record, say);
 measureFiles();
 if (json) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`);

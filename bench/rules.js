@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url';
 import {
   AF_INET,
   CT_NEW,
-  Host,
   HOOK_FORWARD,
+  Host,
   Interpreter,
   loadRules,
   Packet,
@@ -60,7 +60,7 @@ function measureWalks(name, plan, record, say) {
     engine.load(ruleset);
     const loadMs = performance.now() - began;
     const random = below(SEED + count);
-    const at = (n) => packetOf(fitting(wishes[random(wishes.length)], random));
+    const at = () => packetOf(fitting(wishes[random(wishes.length)], random));
     const last = Array.from({ length: FEW }, () => packetOf(stray(random)));
     const few = Array.from({ length: FEW }, at);
     const many = Array.from({ length: plan.many }, at);
@@ -76,10 +76,13 @@ function measureWalks(name, plan, record, say) {
     const measured = contenders.flatMap((c) => compete([c], plan.rounds, c.packets));
     const slow = walker('rule by rule', few, byRule, Math.max(FEW, Math.round(plan.walks / count / 4)));
     measured.push(...compete([slow], 2, slow.packets));
-    record(`rules ${name} ${count}`, measured, loadMs);
+    for (const m of measured) record(`rules ${name} ${count}`, m, 'nsPerPacket', m.ns);
+    record(`rules ${name} ${count}`, { name: 'load', spread: 1 }, 'ms', loadMs);
     rows.push([count.toLocaleString('en-US'), ...measured.map((m) => m.ns.toFixed(0)), loadMs.toFixed(0)]);
   }
-  say(`\nRules, ${name}: ns a packet; which rule it fits, and all rules tried one by one (plain evaluator, random places)`);
+  say(
+    `\nRules, ${name}: ns a packet; which rule it fits, and all rules tried one by one (plain evaluator, random places)`,
+  );
   say(table(rows));
 }
 
@@ -110,11 +113,9 @@ function measureLoading(plan, record, say) {
   const folder = mkdtempSync(join(tmpdir(), 'statewall-rules-'));
   try {
     const rows = [['', 'ms', 'spread']];
-    for (const [what, name, count] of [['typical mix', 'typical mix', plan.loaded]]) {
-      const file = join(folder, 'rules.v4');
-      writeFileSync(file, makeRuleset(name, count, SEED).text);
-      for (const m of loaders(file, plan)) rows.push(record(`loading ${what}`, m));
-    }
+    const file = join(folder, 'rules.v4');
+    writeFileSync(file, makeRuleset('typical mix', plan.loaded, SEED).text);
+    for (const m of loaders(file, plan)) rows.push(record(`loading ${plan.loaded} rules`, m));
     say(`\nLoading ${plan.loaded.toLocaleString('en-US')} rules of the typical mix: wall time`);
     say(table(rows));
   } finally {
@@ -164,17 +165,13 @@ function loadAlone(file) {
 }
 
 /**
- * All of it. `record(group, measured)` keeps a measurement and gives the row for the table.
+ * All of it. `record(group, measured, unit, value)` keeps a measurement and gives the row for a table.
  * @param plan { ruleCounts, loaded, walks, many, rounds, yardsticks }
  */
 export function measureRules(plan, record, say) {
-  measureLoading(plan, (group, m) => record(group, m, 'ms', m.ns / 1e6), say);
-  for (const name of Object.keys(MIXES)) {
-    const keep = (group, measured) => {
-      for (const m of measured) record(group, m, 'nsPerPacket', m.ns);
-    };
-    measureWalks(name, plan, keep, say);
-  }
+  const milliseconds = (group, m) => record(group, m, 'ms', m.ns / 1e6);
+  measureLoading(plan, milliseconds, say);
+  for (const name of Object.keys(MIXES)) measureWalks(name, plan, record, say);
 }
 
 /** What is measured, in full and for a smoke test. */

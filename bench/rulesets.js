@@ -13,7 +13,12 @@ const TCP = 6;
 const UDP = 17;
 
 /** By name: what makes `count` rules. */
-export const MIXES = { 'typical mix': typical, 'diverse prefixes': diverse, 'port ranges': ranges, 'nets x nets x ports': grid };
+export const MIXES = {
+  'typical mix': typical,
+  'diverse prefixes': diverse,
+  'port ranges': ranges,
+  'nets x nets x ports': grid,
+};
 
 /** { text, wishes } */
 export function makeRuleset(name, count, seed) {
