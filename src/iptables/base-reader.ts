@@ -60,7 +60,9 @@ export class BaseReader extends ExtensionReader {
   protected readInterface(name: string): InterfaceMatch | null {
     if (name === '') this.fail('Empty interface is likely to be undesired');
     if (name.length > MAX_INTERFACE_LEN) {
-      this.fail(`interface name \`${name}' must be shorter than IFNAMSIZ (${MAX_INTERFACE_LEN})`);
+      this.fail(`interface name \`${name}' must be shorter than IFNAMSIZ (${MAX_INTERFACE_LEN})`, {
+        hint: `expected ${MAX_INTERFACE_LEN} characters at most; + at the end stands for any others`,
+      });
     }
     if (name.includes('/') || name.includes(' ')) {
       this.warn(`weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`);
@@ -118,7 +120,11 @@ export class BaseReader extends ExtensionReader {
     if (mask !== undefined) return mask;
     mask = new Int32Array(4);
     if (full) fillMask(this.family === 2 ? 32 : 128, mask);
-    else if (!readMask(text, this.family, mask)) this.fail(`invalid mask \`${text}' specified`);
+    else if (!readMask(text, this.family, mask)) {
+      const widest =
+        this.family === 2 ? '/0 to /32 or a mask such as 255.255.255.0' : '/0 to /128 or a mask such as ffff::';
+      this.fail(`invalid mask \`${text}' specified`, { hint: `expected ${widest}` });
+    }
     this.masks.set(key, mask);
     return mask;
   }

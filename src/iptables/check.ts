@@ -3,13 +3,15 @@
  */
 import type { Extension, KernelRefusal, RuleAround } from '../rules/extension.js';
 import { errnoText } from '../rules/kernel-checks.js';
-import { type Chain, type Family, HOOK_NAMES, type Rule, type Table } from '../rules/model.js';
+import { type Chain, type Family, HOOK_NAMES, type Position, type Rule, type Table } from '../rules/model.js';
 import { RuleTextError } from './errors.js';
 
 /** How a table is checked. */
 export interface CheckOptions {
   /** The line that iptables-restore blames: COMMIT's. */
   line?: number;
+  /** Where in its text a rule names an extension; for the error that blames it. */
+  place?(rule: Rule, name: string): Position | null;
   /** Takes a rule that the kernel would refuse out of its chain and is told of it, instead of the exception. */
   skip?(error: RuleTextError): void;
 }
@@ -79,7 +81,7 @@ function follow(root: Visit, hook: number, visits: ReadonlyMap<string, Visit>, o
     if (open.has(to)) {
       const chains = path.slice(path.indexOf(to)).map((v) => v.chain.name);
       throw new RuleTextError(errnoText(40), {
-        position,
+        position: options.place?.(visit.chain.rules[at] as Rule, to.chain.name) ?? position,
         status: 1,
         hint: `chains jump in a circle: ${[...chains, to.chain.name].join(' -> ')}`,
         ...lineOf(options),
@@ -105,8 +107,10 @@ function checkRules(visit: Visit, table: Table, family: Family, options: CheckOp
     if (rule.matches.length === 0 && rule.target?.kind !== 'extension') continue;
     const refusal = refusalOf(rule, family, table, i < visit.reachable ? visit.hooks : 0);
     if (refusal === null) continue;
-    const { position } = rule;
-    const details = { position, status: 1, hint: refusal.why, ...lineOf(options) };
+    const { name, why } = refusal;
+    const position = options.place?.(rule, name) ?? rule.position;
+    const hint = why.includes(name) ? why : `${name}: ${why}`;
+    const details = { position, status: 1, hint, ...lineOf(options) };
     const error = new RuleTextError(errnoText(refusal.errno), details);
     if (options.skip === undefined) throw error;
     options.skip(error);
@@ -116,7 +120,7 @@ function checkRules(visit: Visit, table: Table, family: Family, options: CheckOp
   if (bad !== null) chain.rules = chain.rules.filter((rule) => !bad.has(rule));
 }
 
-function refusalOf(rule: Rule, family: Family, table: Table, hooks: number): KernelRefusal | null {
+function refusalOf(rule: Rule, family: Family, table: Table, hooks: number): BlamedRefusal | null {
   const around: RuleAround = { family, table: table.name, hooks, protocol: rule.protocol, matches: rule.matches };
   for (const { extension, spec } of rule.matches) {
     const refusal = ask(extension, spec, around);
@@ -125,11 +129,21 @@ function refusalOf(rule: Rule, family: Family, table: Table, hooks: number): Ker
   if (rule.target?.kind !== 'extension') return null;
   const { extension, spec } = rule.target;
   if (extension.tables !== undefined && !extension.tables.includes(table.name)) {
-    return { errno: 22, why: `${extension.name} may stand in table ${extension.tables.join(', ')} only` };
+    return {
+      name: extension.name,
+      errno: 22,
+      why: `${extension.name} may stand in table ${extension.tables.join(', ')} only`,
+    };
   }
   return ask(extension, spec, around);
 }
 
-function ask(extension: Extension, spec: unknown, around: RuleAround): KernelRefusal | null {
-  return extension.refusedBy === undefined ? null : extension.refusedBy(spec, around);
+/** With the name of the extension. */
+interface BlamedRefusal extends KernelRefusal {
+  name: string;
+}
+
+function ask(extension: Extension, spec: unknown, around: RuleAround): BlamedRefusal | null {
+  const refusal = extension.refusedBy?.(spec, around) ?? null;
+  return refusal === null ? null : { ...refusal, name: extension.name };
 }

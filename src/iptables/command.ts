@@ -28,6 +28,8 @@ export interface Command {
   position: Position;
   /** The word with the chain's name, for `places`. */
   chainAt: number;
+  /** The word with the rule's number, or the policy. */
+  argumentAt: number;
   /** The word behind -j or -g. */
   targetAt: number;
   /** Where words stand; borrowed from the parser until it reads the next command. */

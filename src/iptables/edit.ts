@@ -123,9 +123,15 @@ function append(table: Table, command: Command): void {
   for (const rule of command.rules) chain.rules.push(rule);
 }
 
+function indexHint(chain: Chain): string {
+  const { length } = chain.rules;
+  return `chain ${chain.name} has ${length === 0 ? 'no rules' : length === 1 ? 'one rule' : `${length} rules`}`;
+}
+
 function insert(table: Table, command: Command): void {
   const chain = chainOf(table, command);
-  if (command.number > chain.rules.length + 1) refuse(command, 'Index of insertion too big.');
+  if (command.number > chain.rules.length + 1)
+    refuse(command, 'Index of insertion too big.', indexHint(chain), command.argumentAt);
   checkTargets(command);
   // Rules of an address list go in one by one at the same place, so that they end up reversed.
   for (const rule of command.rules) chain.rules.splice(command.number - 1, 0, rule);
@@ -134,7 +140,8 @@ function insert(table: Table, command: Command): void {
 function remove(ruleset: Ruleset, table: Table, command: Command): void {
   if (command.number > 0) {
     const chain = chainOf(table, command);
-    if (command.number > chain.rules.length) refuse(command, 'Index of deletion too big.');
+    if (command.number > chain.rules.length)
+      refuse(command, 'Index of deletion too big.', indexHint(chain), command.argumentAt);
     chain.rules.splice(command.number - 1, 1);
     return;
   }
@@ -146,7 +153,8 @@ function remove(ruleset: Ruleset, table: Table, command: Command): void {
 
 function replace(table: Table, command: Command): void {
   const chain = chainOf(table, command);
-  if (command.number > chain.rules.length) refuse(command, 'Index of replacement too big.');
+  if (command.number > chain.rules.length)
+    refuse(command, 'Index of replacement too big.', indexHint(chain), command.argumentAt);
   checkTargets(command);
   chain.rules[command.number - 1] = command.rules[0] as Rule;
 }
@@ -231,8 +239,9 @@ function rename(table: Table, command: Command): void {
 
 function zero(table: Table, command: Command): void {
   if (command.number > 0) {
-    const rule = chainOf(table, command).rules[command.number - 1];
-    if (rule === undefined) refuse(command, 'Index of counter too big.');
+    const chain = chainOf(table, command);
+    const rule = chain.rules[command.number - 1];
+    if (rule === undefined) refuse(command, 'Index of counter too big.', indexHint(chain), command.argumentAt);
     rule.packets = rule.bytes = 0;
     return;
   }
@@ -247,7 +256,12 @@ function setPolicy(table: Table, command: Command): void {
   if (!BUILT_IN[table.name].includes(name))
     refuse(command, 'Bad built-in chain name.', 'only built-in chains have a policy');
   if (argument !== 'ACCEPT' && argument !== 'DROP') {
-    refuse(command, "Bad policy name. Run `dmesg' for more information.", 'expected ACCEPT or DROP');
+    refuse(
+      command,
+      "Bad policy name. Run `dmesg' for more information.",
+      'expected ACCEPT or DROP',
+      command.argumentAt,
+    );
   }
   const chain = chainOf(table, command);
   chain.policy = argument;

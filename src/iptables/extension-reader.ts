@@ -224,6 +224,7 @@ export class ExtensionReader extends WordReader {
 
   protected checkExtension(loaded: Loaded): void {
     const { extension } = loaded.known;
+    this.blame = loaded.at;
     this.context.table = this.table;
     this.context.protocol = this.protocol;
     extension.check?.(loaded.spec, loaded.seen, this.context);
@@ -244,7 +245,8 @@ export class ExtensionReader extends WordReader {
   }
 
   private failExtension(message: string, word?: string, explained?: string): never {
-    const expected = this.option === '' ? '' : expectedValue(this.reading, this.option, this.value, this.family);
+    const isValue = this.option !== '' && !/ needs | requires /.test(message);
+    const expected = !isValue ? '' : expectedValue(this.reading, this.option, this.value, this.family);
     const hint = explained ?? (expected === '' ? undefined : expected);
     if (word !== undefined) {
       for (let i = Math.min(this.at, this.words.count) - 1; i >= this.first; i--) {

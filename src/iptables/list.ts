@@ -117,7 +117,9 @@ function counter(value: number, exact: boolean): string {
 function targetName({ target }: Rule): string {
   if (target === null) return '';
   if (target.kind === 'verdict') return target.name;
-  return target.kind === 'extension' ? target.extension.name : target.chain;
+  if (target.kind !== 'extension') return target.chain;
+  // one target under two names
+  return target.extension.name === 'NOTRACK' ? 'CT' : target.extension.name;
 }
 
 function protocolText(number: number, numeric: boolean): string {

@@ -45,6 +45,11 @@ export class CommandParser extends BaseReader {
   private zero: Command['zero'] = '';
   private chain = '';
   private chainAt = 0;
+  private tableAt = 0;
+  /** The word with a rule's number, a policy, a new name. */
+  private argumentAt = 0;
+  private inAt = 0;
+  private outAt = 0;
   private number = 0;
   private argument = '';
   private jump = '';
@@ -86,7 +91,7 @@ export class CommandParser extends BaseReader {
 
   private reset(words: Words, from: number, table: string): void {
     this.words = words;
-    this.first = this.at = this.blame = this.chainAt = from;
+    this.first = this.at = this.blame = this.chainAt = this.tableAt = this.argumentAt = from;
     this.invert = false;
     this.table = table;
     this.verb = this.chain = this.argument = this.jump = this.source = this.destination = this.given = '';
@@ -101,9 +106,22 @@ export class CommandParser extends BaseReader {
   // ---- words ----
 
   private readPlain(word: string): void {
-    if (word !== '!') this.fail(`Bad argument \`${word}'`, { form: 'bare', hint: 'expected an option' });
+    if (word !== '!') this.fail(`Bad argument \`${word}'`, { form: 'bare', hint: this.argumentHint(word) });
     if (this.invert) this.fail('multiple consecutive ! not allowed');
     this.invert = true;
+  }
+
+  /** What may be meant by a word that is no option's. */
+  private argumentHint(word: string): string {
+    const { at, first, words, table } = this;
+    const before = at >= 2 ? words.text[at - 2] : '';
+    if (before === '!' && at >= 3)
+      return `expected an option; ! stands before the option: ! ${words.text[at - 3]} ${word}`;
+    const isTarget = isVerdict(word) || this.known.targets.has(word) || this.scope.isChain(table, word);
+    if (isTarget && at - 1 > first) return `expected an option; did you mean "-j ${word}"?`;
+    if (/^(.*\/)?ip6?tables/.test(word))
+      return "expected an option: in iptables-save's format no program stands before a rule";
+    return 'expected an option';
   }
 
   private readShort(word: string, tableFixed: boolean): void {
@@ -208,10 +226,12 @@ export class CommandParser extends BaseReader {
       case 'i':
         this.once('i');
         this.inInterface = this.readInterface(lastWord);
+        this.inAt = this.at - 1;
         return;
       case 'o':
         this.once('o');
         this.outInterface = this.readInterface(lastWord);
+        this.outAt = this.at - 1;
         return;
       case 'j':
         this.readJump(lastWord, false);
@@ -241,6 +261,7 @@ export class CommandParser extends BaseReader {
           this.fail(`The -t option cannot be used in ${this.family === 2 ? 'iptables' : 'ip6tables'}-restore.`);
         }
         this.table = value;
+        this.tableAt = this.blame;
         return;
       case 'c':
         this.readCounters(value);
@@ -337,11 +358,13 @@ export class CommandParser extends BaseReader {
       case 'P':
         if (!this.hasWord()) this.fail('-P requires a chain and a policy');
         this.argument = this.argumentOf();
+        this.argumentAt = this.blame;
     }
   }
 
   private readNumber(): number {
     const text = this.argumentOf();
+    this.argumentAt = this.blame;
     const number = readUint(text, 1, 0x7fffffff);
     if (number < 0) this.fail(`Invalid rule number \`${text}'`);
     return number;
@@ -409,6 +432,7 @@ export class CommandParser extends BaseReader {
       flags: this.given,
       position: this.positionOf(this.first),
       chainAt: this.chainAt,
+      argumentAt: this.argumentAt,
       targetAt: this.jump === '' ? this.first : this.jumpAt,
       places: this,
     };
@@ -438,6 +462,7 @@ export class CommandParser extends BaseReader {
 
   private checkTable(): TableName {
     if (!(TABLE_NAMES as readonly string[]).includes(this.table)) {
+      this.blame = this.tableAt;
       const text = `can't initialize ${this.family === 2 ? 'iptables' : 'ip6tables'} table \`${this.table}': Table does not exist (do you need to insmod?)`;
       this.fail(text, {
         status: 3,
@@ -478,10 +503,12 @@ export class CommandParser extends BaseReader {
   private checkInterfaces(): void {
     const chain = this.chain;
     if (this.given.includes('o') && (chain === 'PREROUTING' || chain === 'INPUT')) {
-      this.fail(`Can't use -o with ${chain}\n`);
+      this.blame = this.outAt;
+      this.fail(`Can't use -o with ${chain}\n`, { hint: 'packets have no outgoing interface there yet' });
     }
     if (this.given.includes('i') && (chain === 'POSTROUTING' || chain === 'OUTPUT')) {
-      this.fail(`Can't use -i with ${chain}\n`);
+      this.blame = this.inAt;
+      this.fail(`Can't use -i with ${chain}\n`, { hint: 'packets have no incoming interface there' });
     }
   }
 

@@ -94,13 +94,13 @@ describe('what iptables-restore refuses', () => {
     ],
     ['*filter\n:FOO - [0:0]\n:FOO - [0:0]\nCOMMIT\n', `3:2 2 ${R}error creating chain 'FOO':File exists`],
     ['*filter\n:INPUT ACCEPT [x]\nCOMMIT\n', `2:15 2 ${R}invalid policy counters for chain 'INPUT'`],
-    ['*nosuch\nCOMMIT\n', `1:1 2 ${R}iptables-restore: unable to initialize table 'nosuch'`],
+    ['*nosuch\nCOMMIT\n', `1:2 2 ${R}iptables-restore: unable to initialize table 'nosuch'`],
     ['*filter\n*nat\nCOMMIT\n', "2:1 2 Bad argument `*nat'"],
     ['*filter\n-A INPUT -t nat -j DROP\nCOMMIT\n', `2:13 2 ${R}The -t option cannot be used in iptables-restore.`],
     ['*filter\n-A INPUT -j DROP\n', '2:1 1 iptables-restore: COMMIT expected at line 3'],
     ['*filter\n-X FOO\nCOMMIT\n', '2:4 1 iptables-restore: line 2 failed'],
     ['*filter\n:A - [0:0]\n-A INPUT -j A\n-X A\nCOMMIT\n', '4:4 1 iptables-restore: line 4 failed'],
-    ['*filter\n-A INPUT -m tcp --dport 1\nCOMMIT\n', '2:1 1 iptables-restore: line 3 failed'],
+    ['*filter\n-A INPUT -m tcp --dport 1\nCOMMIT\n', '2:13 1 iptables-restore: line 3 failed'],
     ['*filter\n[1:2 -A INPUT -j DROP\nCOMMIT\n', `2:1 2 ${R}Bad line 2: need ]`],
     ['*filter\n:\nCOMMIT\n', `2:1 2 ${R}iptables-restore: line 2 chain name invalid`],
     ['*filter\n-A INPUT -j INPUT\nCOMMIT\n', '2:13 1 iptables-restore: line 2 failed'],
@@ -142,9 +142,9 @@ COMMIT
     expect(filter(text, { lenient: true, warn })).toBe('[0:0] -A INPUT -j ACCEPT');
     expect(warnings).toEqual([
       '1:1 skipped: not a table',
-      "2:1 skipped: iptables-restore: unable to initialize table 'rawpost'",
+      "2:2 skipped: iptables-restore: unable to initialize table 'rawpost'",
       "6:13 skipped: Couldn't load match `nosuch':No such file or directory",
-      "7:1 skipped: Invalid argument. Run `dmesg' for more information.",
+      "7:13 skipped: Invalid argument. Run `dmesg' for more information.",
     ]);
   });
 

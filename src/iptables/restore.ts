@@ -24,6 +24,7 @@ import { isQuotedText, isSaveText, missingFrom } from './dump-text.js';
 import { addChain, applyCommand, emptyRuleset, openTable } from './edit.js';
 import { type ErrorDetails, RuleTextError, suggest } from './errors.js';
 import { CommandParser } from './parse.js';
+import { findWord } from './place.js';
 import { RestoreLines, utf8Length } from './restore-lines.js';
 import { chainsInOrder } from './save.js';
 import { loadScript } from './script.js';
@@ -114,7 +115,7 @@ class Restore {
   private skipping = false;
 
   constructor(
-    text: string,
+    private readonly text: string,
     private readonly file: string,
     private readonly family: Family,
     private readonly options: RestoreOptions,
@@ -199,6 +200,7 @@ class Restore {
     if (!(TABLE_NAMES as readonly string[]).includes(name)) {
       this.skipping = this.lenient;
       this.fail(`${this.program}: unable to initialize table '${name}'`, {
+        word: name,
         hint: `expected one of ${TABLE_NAMES.join(', ')}${suggest(name, TABLE_NAMES)}`,
       });
     }
@@ -227,10 +229,10 @@ class Restore {
     this.table = null;
     if (this.options.test === true) return;
     const { number } = this.lines;
-    const check = this.lenient
-      ? { line: number, skip: (e: RuleTextError) => this.warn(`skipped: ${e.message}`, e.position) }
-      : { line: number };
-    checkTable(table, this.family, check);
+    const skip = (e: RuleTextError): void => this.warn(`skipped: ${e.message}`, e.position);
+    const place = (rule: Rule, name: string): Position | null =>
+      rule.position?.file === this.file ? findWord(this.text, rule.position, name) : null;
+    checkTable(table, this.family, { line: number, place, ...(this.lenient && { skip }) });
     this.ruleset.tables.set(table.name, table);
   }
 
@@ -256,7 +258,7 @@ class Restore {
       this.fail(`${what} Bad built-in chain name`, {
         ...details,
         word: name,
-        hint: `table ${table.name} has the built-in chains ${BUILT_IN[table.name].join(', ')}; a user chain's policy is -`,
+        hint: `table ${table.name} has the built-in chains ${BUILT_IN[table.name].join(', ')}; a user chain's policy is -${suggest(name, BUILT_IN[table.name])}`,
       });
     }
     if (policy !== 'ACCEPT' && policy !== 'DROP') {

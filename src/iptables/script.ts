@@ -6,12 +6,13 @@
  * a program (`-A INPUT ...`) is one of `iptables -S`, of the filter table. Everything else is refused.
  */
 import { RuleError } from '../rules/context.js';
-import type { Family, Position, Ruleset } from '../rules/model.js';
+import type { Family, Position, Rule, Ruleset } from '../rules/model.js';
 import { checkTable } from './check.js';
 import type { Command, Scope } from './command.js';
 import { applyCommand, emptyRuleset, openTable } from './edit.js';
-import { RuleTextError } from './errors.js';
+import { RuleTextError, suggest } from './errors.js';
 import { CommandParser } from './parse.js';
+import { findWord } from './place.js';
 import type { LoadRulesOptions } from './restore.js';
 import { ShellReader, type Variables, type Words } from './tokens.js';
 
@@ -44,7 +45,9 @@ export function loadScript(text: string, file: string, family: Family, options: 
       if (!inCommand) reader.skipLine();
     }
   }
-  for (const table of ruleset.tables.values()) checkTable(table, family, skip === null ? {} : { skip });
+  const place = (rule: Rule, name: string): Position | null =>
+    rule.position === null ? null : findWord(text, rule.position, name);
+  for (const table of ruleset.tables.values()) checkTable(table, family, { place, ...(skip !== null && { skip }) });
   return ruleset;
 }
 
@@ -52,6 +55,9 @@ const ASSIGNMENT = /^([A-Za-z_]\w*)=/;
 /** A line of `iptables -S`. */
 const LISTED_RULE = /^-[ANP]$/;
 const PROGRAM = /^(?:.*\/)?(ip6?tables)(?:-legacy|-nft)?$/;
+
+const EXPECTED =
+  'expected iptables or ip6tables with arguments, or NAME=value: only a plain list of commands is taken (--lenient: other lines are passed over)';
 
 /** False: `exit`. */
 function runCommand(
@@ -77,7 +83,8 @@ function runCommand(
   const name = at < words.count ? (words.text[at] as string) : '';
   const program = PROGRAM.exec(name);
   if (program === null) {
-    refuse(words, Math.min(at, words.count - 1), file, `"${name || first}" is not known here`);
+    const near = suggest(name, ['iptables', 'ip6tables', 'iptables-legacy', 'iptables-nft']);
+    refuse(words, Math.min(at, words.count - 1), file, `"${name || first}" is not known here`, near);
   }
   if ((program[1] === 'iptables') !== (ruleset.family === 2)) return true;
   applyParsed(parser.parse(words, at + 1, 'filter'), ruleset);
@@ -97,11 +104,11 @@ function assign(words: Words, from: number, variables: Variables, file: string):
   }
 }
 
-function refuse(words: Words, word: number, file: string, text: string): never {
+function refuse(words: Words, word: number, file: string, text: string, near = ''): never {
   const position = { file, line: words.line[word] as number, column: words.column[word] as number };
   throw new RuleTextError(text, {
     position,
     form: 'bare',
-    hint: 'expected iptables or ip6tables with arguments, or NAME=value: only a plain list of commands is taken',
+    hint: `${EXPECTED}${near}`,
   });
 }

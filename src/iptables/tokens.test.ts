@@ -58,7 +58,8 @@ describe('a shell knows single and double quotes, backslashes and variables', ()
     ['a $(b)', 1, 3],
     ['a "`b`"', 1, 4],
     ['a $NONE', 1, 3],
-    ['a "b', 1, 5],
+    ['a "b', 1, 3],
+    ['a \n "b\n\nc', 2, 2],
     ['a > b', 1, 3],
   ])('%j is refused where it stands', (script, line, column) => {
     expect(() => shell(script)).toThrow(expect.objectContaining({ position: { file: 'x', line, column } }));

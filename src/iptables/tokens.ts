@@ -190,7 +190,8 @@ export class ShellReader {
   }
 
   private readQuoted(quote: string): void {
-    const { script } = this;
+    const { script, line } = this;
+    const column = this.at - this.lineStart + 1;
     for (this.step(); this.at < script.length && script[this.at] !== quote; ) {
       const c = script[this.at] as string;
       if (quote === '"' && c === '\\') {
@@ -207,7 +208,10 @@ export class ShellReader {
         this.step();
       }
     }
-    if (this.at >= script.length) this.refuse(`no closing ${quote}`);
+    if (this.at >= script.length) {
+      const position = { file: this.file, line, column };
+      throw new RuleTextError(`no closing ${quote}`, { position, form: 'bare' });
+    }
     this.at++;
   }
 

@@ -163,7 +163,12 @@ export class Generator {
     if (p < 0.45) return this.step([...v, ...this.long('-N', '--new-chain'), this.chain()]);
     if (p < 0.6) return this.step([...v, ...this.long('-X', '--delete-chain'), ...some]);
     if (p < 0.8) return this.step([...v, ...this.long('-P', '--policy'), this.chain(), policy, ...counters]);
-    return this.step([...v, ...this.long('-E', '--rename-chain'), this.chain(), r.pick(['b', 'web', 'a', 'INPUT', 'LOG'])]);
+    return this.step([
+      ...v,
+      ...this.long('-E', '--rename-chain'),
+      this.chain(),
+      r.pick(['b', 'web', 'a', 'INPUT', 'LOG']),
+    ]);
   }
 
   long(short, name) {
@@ -277,7 +282,7 @@ export class Generator {
 
   interfaceName() {
     const { r } = this;
-    if (r.chance(0.05)) return r.pick(['', 'sixteen-letters-', 'a/b', '+', 'fifteen-letters', 'e!']);
+    if (r.chance(0.05)) return r.pick(['', 'sixteen-letters-', 'a/b', 'fifteen-letters', 'e!']);
     return r.pick(['eth0', 'eth+', 'lo', 'wlan0.5', 'br-lan', 'ppp+', 'x']);
   }
 
