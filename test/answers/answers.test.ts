@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { MATCHES, TARGETS } from '../../src/rules/registry.js';
 import { answerTo, extensionOf, type Row, readRows } from './rows.js';
 
+/** What the kernel that was asked does not take: it lacks the module, or wants sets and counters to be there. */
+const NOT_TAKEN: ReadonlySet<string> = new Set('ipvs nfacct rateest set CLUSTERIP LED SECMARK SET ULOG'.split(' '));
+
 function byExtension(rows: readonly Row[]): [extension: string, rows: Row[]][] {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
@@ -35,7 +38,7 @@ describe('rules are saved and listed as by iptables 1.8.9', () => {
   });
 
   test('every extension that prints something in a listing has a row', () => {
-    const listed = [...MATCHES, ...TARGETS].filter((extension) => extension.list !== undefined);
+    const listed = [...MATCHES, ...TARGETS].filter((e) => e.list !== undefined && !NOT_TAKEN.has(e.name));
     const text = LISTINGS.map((row) => row.answer[0]).join('\n');
     const names = listed.map((extension) => extension.name);
     expect(names.filter((name) => !text.includes(`-m ${name}`) && !text.includes(`-j ${name}`))).toEqual([]);

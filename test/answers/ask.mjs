@@ -53,7 +53,7 @@ function tail(listing) {
 function answer(text, family, line) {
   const [, said, ...rest] = text.split(MARK);
   if (rest.length < 3) {
-    const [first] = said.split('\n').filter((l) => !l.startsWith('Warning: '));
+    const [first] = said.split('\n').filter((l) => !/^warn(ing)?: /i.test(l));
     return [family, line, `exit ${rest[0]}: ${first}`].join('\t');
   }
   const [save, numeric, named] = rest;
