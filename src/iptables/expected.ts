@@ -36,7 +36,7 @@ const ROWS: readonly (readonly [options: string, what: string])[] = [
   ['hashlimit-mode', 'some of srcip srcport dstip dstport'],
   ['connbytes-dir', 'one of original reply both'],
   ['connbytes-mode', 'one of packets bytes avgpkt'],
-  ['limit hashlimit hashlimit-upto hashlimit-above', RATE],
+  ['limit hashlimit-upto hashlimit-above', RATE],
   ['tcp-flags', 'two lists, the flags to look at and those that are set: some of SYN ACK FIN RST URG PSH ALL NONE'],
   ['weekdays', 'some of Mon Tue Wed Thu Fri Sat Sun'],
   ['dccp-types', 'some of REQUEST RESPONSE DATA ACK DATAACK CLOSEREQ CLOSE RESET SYNC SYNCACK INVALID'],
@@ -88,4 +88,9 @@ function sentence({ what, names }: Expected, value: string): string {
   if (names.length === 0) return `expected ${what}`;
   const wrong = value.split(/[, ]/).find((part) => !names.some((n) => n.toLowerCase() === part.toLowerCase()));
   return `expected ${what}${wrong === undefined ? '' : suggest(wrong, names)}`;
+}
+
+/** The options that something is known of, as `option` or `extension.option`. */
+export function expectedOptions(): string[] {
+  return [...EXPECTED.keys()];
 }

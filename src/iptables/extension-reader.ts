@@ -17,6 +17,8 @@ export interface Loaded {
   known: Known<MatchUse['extension']> | Known<TargetUse['extension']>;
   spec: unknown;
   seen: Set<string>;
+  /** The word that names it, or the option that -p let in. */
+  at: number;
 }
 
 /** What an abbreviated option may stand for: one of iptables' own or one of a loaded extension. */
@@ -100,11 +102,12 @@ export class ExtensionReader extends WordReader {
   private loadExtension(known: Loaded['known'], spec: unknown): void {
     const free = this.loaded[this.loadedCount++];
     if (free === undefined) {
-      this.loaded.push({ known, spec, seen: new Set() });
+      this.loaded.push({ known, spec, seen: new Set(), at: this.blame });
       return;
     }
     free.known = known;
     free.spec = spec;
+    free.at = this.blame;
     if (free.seen.size > 0) free.seen.clear();
   }
 

@@ -75,7 +75,7 @@ describe('an error tells the place, what was expected and the nearest name', () 
     [['-A', 'INPUT', '-g', 'wbe'], 'rules:1:4: ', 'did you mean "web"'],
     [['-A', 'INPUT', '-p', 'tpc'], 'rules:1:4: ', 'did you mean "tcp"'],
     [['-A', 'INPUT', '--dport', '22', '-j', 'DROP'], 'rules:1:3: ', 'belongs to -m'],
-    [['-t', 'manlge', '-A', 'INPUT'], 'rules:1:1: ', 'did you mean "mangle"'],
+    [['-t', 'manlge', '-A', 'INPUT'], 'rules:1:2: ', 'did you mean "mangle"'],
     [['-A', 'INPUT', '-p', 'tcp', '--dport', '70000'], 'rules:1:6: ', 'invalid port/service `70000'],
     [['-A', 'INPUT', '-s', 'host.example'], 'rules:1:4: ', 'names of hosts are not looked up'],
     [['-A', 'INPUT', '-j', 'NOSUCH', '--to', 'x'], 'rules:1:4: ', '"NOSUCH" is not known'],

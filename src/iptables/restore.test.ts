@@ -75,10 +75,10 @@ describe('what iptables-restore refuses', () => {
   const R = 'iptables-restore v1.8.9 (legacy): ';
   test.each([
     ['*filter\n-A INPUT -j FOO\nCOMMIT\n', '2:13 2 ' + R + "Couldn't load target `FOO':No such file or directory"],
-    ['*filter\n:FOO - [0:0]\n-A INPUT -j FOO\n-A FOO -j FOO\nCOMMIT\n', '4:1 1 iptables-restore: line 5 failed'],
+    ['*filter\n:FOO - [0:0]\n-A INPUT -j FOO\n-A FOO -j FOO\nCOMMIT\n', '4:11 1 iptables-restore: line 5 failed'],
     [
       '*filter\n:A - [0:0]\n:B - [0:0]\n-A INPUT -j A\n-A A -j B\n-A B -g A\nCOMMIT\n',
-      '6:1 1 iptables-restore: line 7 failed',
+      '6:9 1 iptables-restore: line 7 failed',
     ],
     [
       '*filter\n:FOO DROP [0:0]\nCOMMIT\n',
