@@ -177,6 +177,15 @@ describe('ICMP errors', () => {
     expect(hex(answers.icmpError(packet4({ ...UDP, destination }), 3, 3, 0)).slice(24, 32)).toBe(source);
   });
 
+  it.each([
+    ['where the answer leaves', 2, 'fd000001000000000000000000000001'],
+    ['elsewhere', 3, 'fd000002000000000000000000000001'],
+  ])('an IPv6 packet that came in %s: an address of that interface', (_claim, inInterface, source) => {
+    const p = packet6(UDP);
+    p.inInterface = inInterface;
+    expect(hex(answers.icmpError(p, 3, 0, 0)).slice(16, 48)).toBe(source);
+  });
+
   it('are at most 576 bytes long, ICMPv6 errors 1280', () => {
     const body = new Array<number>(1400).fill(1);
     expect(hex(answers.icmpError(packet4({ protocol: 50, body }), 11, 0, 0)).length / 2).toBe(576);

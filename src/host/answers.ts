@@ -207,6 +207,9 @@ export class Answers {
       for (let i = 0; i < 4; i++) this.source[i] = tuple[T_DST + i]!;
     } else if (!this.routing.selectSource(AF_INET6, tuple, T_SRC, this.source, 0)) {
       return false;
+    } else if (p.inInterface !== 0) {
+      // an address of where the packet came from, even if the answer leaves elsewhere (icmp6_send, icmp6_iif)
+      this.routing.masqueradeAddress(AF_INET6, p.inInterface, tuple, T_SRC, this.source);
     }
     const quoted = Math.min(p.l3Len, ICMPV6_MAX - IPV6_HEADER_LEN - ICMP_HEADER_LEN);
     const at = this.begin(p, this.source, 0, IPPROTO_ICMPV6, ICMP_HEADER_LEN + quoted, 0);
