@@ -11,6 +11,7 @@
 import type { Tracker } from '../conntrack/tracker.js';
 import { KERNEL_SOCKET, NO_SOCKET, SOCKETS_ANY, SOCKETS_CONNECTED, type SocketFacts } from '../rules/host-facts.js';
 import {
+  AF_INET,
   CT_ESTABLISHED,
   HAS_LOCAL_ORIGIN,
   HAS_PORTS,
@@ -106,8 +107,8 @@ export class SocketTable implements SocketFacts {
     const to = ports & 0xffff;
     const found = this.lookUp(p.family, protocol, t, T_DST, to, t, T_SRC, from, SOCKETS_ANY);
     if (found !== NO_SOCKET || protocol !== IPPROTO_TCP || (p.tcpFlags & TCP_RST) === 0) return found;
-    // who has no socket for a segment resets it himself
-    return KERNEL_SOCKET;
+    // the kernel resets what nobody waits for, from a socket of its own in IPv4, from none in IPv6 (tcp_v4_send_reset, tcp_v6_send_reset)
+    return p.family === AF_INET ? KERNEL_SOCKET : NO_SOCKET;
   }
 
   private ownTuple(p: Packet): Int32Array {
