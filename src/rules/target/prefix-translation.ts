@@ -31,8 +31,9 @@ const MAX_BITS = 64;
 /** Up to this length the adjustment goes into the fourth 16 bits, the subnet. */
 const SUBNET_BITS = 48;
 const ICMP_HEADER_LEN = 8;
+const ICMPV6_PARAMPROB = 4;
 /** Unreachable 1, too big 2, time exceeded 3, parameter problem 4: the kernel takes no others for errors here. */
-const LAST_ERROR = 4;
+const LAST_ERROR = ICMPV6_PARAMPROB;
 const SOURCE_OFF = 8;
 const DESTINATION_OFF = 24;
 
@@ -112,8 +113,12 @@ function loadTranslation(spec: PrefixTranslationSpec, changedOff: number): Targe
   const inSubnet = length <= SUBNET_BITS;
   const quotedOff = changedOff === SOURCE_OFF ? DESTINATION_OFF : SOURCE_OFF;
   return (p, c) => {
-    // no 16 bits are left that are not all ones; the kernel also sends a parameter problem
-    if (!translate(p, p.l3Off + changedOff, destination.address, keep, inSubnet, adjustment)) return VERDICT_DROP;
+    if (!translate(p, p.l3Off + changedOff, destination.address, keep, inSubnet, adjustment)) {
+      // no 16 bits are left that are not all ones; who hears of it is whom the packet now says it is from
+      c.reparse(p);
+      c.answerError(p, ICMPV6_PARAMPROB, 0, changedOff);
+      return VERDICT_DROP;
+    }
     const quoted = quotedPacket(p);
     if (quoted >= 0 && hasPrefix(p, quoted + quotedOff, source.address, sourceMask)) {
       translate(p, quoted + quotedOff, destination.address, keep, inSubnet, adjustment);
