@@ -4,6 +4,7 @@
  * Statewall's own options stand first (`--ruleset FILE`, `--batch`, `--json`); from the first other word on everything is iptables'.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { emptyRuleset } from '../iptables/edit.js';
 import { describeError } from '../iptables/errors.js';
 import { type Outcome, programName, runBatchLine, runIptables } from '../iptables/front.js';
 import { readRestoreCommand, readSaveCommand, runRestore, runSave } from '../iptables/front-files.js';
@@ -11,7 +12,7 @@ import { OutputError, systemMessage } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
 import type { Family } from '../rules/model.js';
 import { readable } from './message.js';
-import { RulesetFileError, RulesetLock, readRuleset } from './ruleset-file.js';
+import { changeRuleset, RulesetFileError, readRuleset } from './ruleset-file.js';
 
 interface OwnOptions {
   file: string;
@@ -23,15 +24,30 @@ interface OwnOptions {
 
 class UsageError extends Error {}
 
+/** A message in iptables' words, which has no program's name before it. */
+class BareError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
 /** Runs a command with the words behind it and gives the exit status. */
 export async function runRuleCommand(command: string, argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(command, argv);
   } catch (error) {
+    if (error instanceof BareError) {
+      process.stderr.write(`${readable(error.message)}\n`);
+      return error.status;
+    }
     if (error instanceof UsageError) return complain(error.message, 2);
     if (error instanceof RulesetFileError) return complain(error.message, error.status);
     if (error instanceof OutputError) return complain(error.message, 1);
-    if (error instanceof RuleError) return complain(describeError(error), 1);
+    // the option is another command's
+    if (error instanceof RuleError) return complain(describeError(error).replace(/; --lenient .*/, ''), 1);
     throw error;
   }
 }
@@ -95,34 +111,13 @@ async function batch(family: Family): Promise<number> {
 
 async function edit(own: OwnOptions, family: Family): Promise<number> {
   const { rest } = own;
-  if (own.file === '' && !asksForHelp(rest)) needFile(own, programName(family));
-  const lock = changes(rest) ? RulesetLock.open(needFile(own, programName(family)), waitMs(rest)) : null;
-  let outcome: Outcome;
-  try {
-    const ruleset = readRuleset(own.file === '' ? '/dev/null' : own.file, family);
-    outcome = runIptables(rest, ruleset, { json: own.json });
-    if (outcome.isChanged && lock !== null) {
-      lock.write(ruleset);
-      return await finish(outcome);
-    }
-  } catch (error) {
-    lock?.release();
-    throw error;
+  if (own.file === '') {
+    // help and version need none
+    const outcome = runIptables(rest, emptyRuleset(family));
+    if (outcome.isInformation) return finish(outcome);
   }
-  lock?.release();
-  return finish(outcome);
-}
-
-function asksForHelp(words: readonly string[]): boolean {
-  return words.length === 1 && ['-h', '--help', '-V', '--version'].includes(words[0] as string);
-}
-
-/** Whether a command line may change the ruleset: the lock is taken before it is known for sure. */
-function changes(words: readonly string[]): boolean {
-  const [first = ''] = words;
-  return (
-    !asksForHelp(words) && !(words.length <= 3 && /^-(L|S|-list|-list-rules)$/.test(first) && !words.includes('-Z'))
-  );
+  const file = needFile(own, programName(family));
+  return finish(changeRuleset(file, family, waitMs(rest), (ruleset) => runIptables(rest, ruleset, { json: own.json })));
 }
 
 /** -w: how long to wait for the lock; without a number for ever. */
@@ -146,9 +141,7 @@ async function save(own: OwnOptions, family: Family): Promise<number> {
   try {
     writeFileSync(command.file, outcome.out);
   } catch (error) {
-    const why = systemMessage(error);
-    process.stderr.write(`Failed to open file, error: ${why.charAt(0).toUpperCase()}${why.slice(1)}\n`);
-    return 1;
+    throw new BareError(`Failed to open file, error: ${capital(systemMessage(error))}`, 1);
   }
   return finish({ ...outcome, out: '' });
 }
@@ -160,28 +153,19 @@ async function restore(own: OwnOptions, family: Family): Promise<number> {
   let text = '';
   if (command.file === '') for await (const part of standardInput()) text += part;
   else text = readText(command.file);
-  const lock = command.test ? null : RulesetLock.open(file, waitMs(own.rest));
-  let outcome: Outcome;
-  try {
-    const ruleset = readRuleset(file, family);
-    outcome = runRestore(command, text, command.file === '' ? 'standard input' : command.file, ruleset);
-    if (outcome.isChanged && lock !== null) {
-      lock.write(ruleset);
-      return await finish(outcome);
-    }
-  } catch (error) {
-    lock?.release();
-    throw error;
-  }
-  lock?.release();
-  return finish(outcome);
+  const source = command.file === '' ? 'standard input' : command.file;
+  return finish(changeRuleset(file, family, waitMs(own.rest), (ruleset) => runRestore(command, text, source, ruleset)));
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RulesetFileError(`Can't open ${file}: ${systemMessage(error)}`);
+    throw new BareError(`Can't open ${file}: ${capital(systemMessage(error))}`, 1);
   }
 }
 

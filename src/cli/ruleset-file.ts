@@ -19,10 +19,10 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { emptyRuleset } from '../iptables/edit.js';
 import { restoreRules } from '../iptables/restore.js';
 import { printRuleset } from '../iptables/save.js';
 import { OutputError, systemMessage } from '../replay/output.js';
+import { RuleError } from '../rules/context.js';
 import type { Family, Ruleset } from '../rules/model.js';
 
 /** The file cannot be read, is no ruleset, or somebody else is writing it. */
@@ -39,24 +39,64 @@ export class RulesetFileError extends Error {
 
 /** Reads the ruleset. @throws RulesetFileError; RuleError: the text is no ruleset of this family. */
 export function readRuleset(file: string, family: Family): Ruleset {
-  let bytes: Buffer;
+  return parseRuleset(readText(file), file, family);
+}
+
+/**
+ * Runs a command on the ruleset and writes it if it has changed.
+ * @param waitMs How long to wait where somebody else is writing the file.
+ * @param run May run twice, on what the file holds then: once to see whether there is anything to write, and again if the file has
+ * changed before it could be locked.
+ * @throws RulesetFileError, OutputError, RuleError: the file is as it was.
+ */
+export function changeRuleset<T extends { isChanged: boolean }>(
+  file: string,
+  family: Family,
+  waitMs: number,
+  run: (ruleset: Ruleset) => T,
+): T {
+  const text = readText(file);
+  let ruleset = parseRuleset(text, file, family);
+  let outcome = run(ruleset);
+  if (!outcome.isChanged) return outcome;
+  const lock = RulesetLock.open(file, waitMs);
   try {
-    bytes = readFileSync(file);
+    const now = readText(file);
+    if (now !== text) {
+      ruleset = parseRuleset(now, file, family);
+      outcome = run(ruleset);
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return emptyRuleset(family);
-    throw new RulesetFileError(`cannot read ${file}: ${systemMessage(error)}`);
+    lock.release();
+    throw error;
   }
-  const nul = bytes.indexOf(0);
-  if (nul >= 0) {
+  if (outcome.isChanged) lock.write(ruleset);
+  else lock.release();
+  return outcome;
+}
+
+/** '' where there is no file. */
+function readText(file: string): string {
+  try {
+    const bytes = readFileSync(file);
+    const nul = bytes.indexOf(0);
+    if (nul < 0) return bytes.toString('utf8');
     throw new RulesetFileError(
       `${file}: this is no ruleset: byte ${nul} is 0; expected text as iptables-save prints it`,
     );
+  } catch (error) {
+    if (error instanceof RulesetFileError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new RulesetFileError(`cannot read ${file}: ${systemMessage(error)}`);
   }
-  return restoreRules(bytes.toString('utf8'), file, family, { counters: true });
+}
+
+function parseRuleset(text: string, file: string, family: Family): Ruleset {
+  return restoreRules(text, file, family, { counters: true, gentle: true });
 }
 
 /** The right to write a ruleset's file, from `open` until `write` or `release`. */
-export class RulesetLock {
+class RulesetLock {
   private constructor(
     private readonly file: string,
     private readonly lock: string,
@@ -88,10 +128,15 @@ export class RulesetLock {
     }
   }
 
-  /** Writes the ruleset and gives the lock back. @throws OutputError: the file is as it was. */
+  /**
+   * Writes the ruleset and gives the lock back.
+   * @throws OutputError; RulesetFileError: what iptables-save prints of it could not be restored. The file is as it was.
+   */
   write(ruleset: Ruleset): void {
+    const text = printRuleset(ruleset, { counters: true, quoteNames: true });
     try {
-      const bytes = Buffer.from(printRuleset(ruleset, { counters: true }));
+      checkText(text, ruleset.family);
+      const bytes = Buffer.from(text);
       for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
       if (this.before !== null) {
         keepOwner(this.fd, this.before);
@@ -100,7 +145,7 @@ export class RulesetLock {
       fsyncSync(this.fd);
     } catch (error) {
       this.release();
-      throw new OutputError(this.file, error);
+      throw error instanceof RulesetFileError ? error : new OutputError(this.file, error);
     }
     closeSync(this.fd);
     try {
@@ -115,6 +160,19 @@ export class RulesetLock {
   release(): void {
     closeSync(this.fd);
     unlinkSync(this.lock);
+  }
+}
+
+/** Some rules are printed so that they cannot be read again: better to refuse one than to lose all. */
+function checkText(text: string, family: Family): void {
+  try {
+    restoreRules(text, 'the ruleset', family, { counters: true });
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    const line = text.split('\n')[(error.position?.line ?? 1) - 1];
+    throw new RulesetFileError(
+      `a file cannot hold this rule: iptables-save prints it as\n  ${line}\nwhich iptables-restore refuses: ${error.message}`,
+    );
   }
 }
 

@@ -14,7 +14,7 @@ import { applyCommand, emptyRuleset, openTable } from './edit.js';
 import { errorLine, errorMessage, IPTABLES_VERSION, RuleTextError } from './errors.js';
 import { type ListOptions, listChains, verboseLine } from './list.js';
 import { CommandParser } from './parse.js';
-import { chainsInOrder, printRule, printRuleBody } from './save.js';
+import { chainsInOrder, counterText, printRule, printRuleBody } from './save.js';
 import { splitShellLine, Words } from './tokens.js';
 import { usage } from './usage.js';
 
@@ -28,6 +28,8 @@ export interface Outcome {
   err: string;
   /** Whether the ruleset is another now; never where the status is not 0. */
   isChanged: boolean;
+  /** Help or the version was asked for. */
+  isInformation?: boolean;
 }
 
 /** How a command line is run. */
@@ -124,7 +126,8 @@ class Front {
     try {
       const command = parser.parse(words, 0, 'filter') as Command;
       const isChanged = this.carryOut(command, parser.extensions());
-      return { status: 0, out: this.out, err: this.err, isChanged };
+      const isInformation = command.verb === 'h' || command.verb === 'V';
+      return { status: 0, out: this.out, err: this.err, isChanged, isInformation };
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
       this.error = error;
@@ -231,7 +234,7 @@ function chainsOf(command: Command, table: Table): Chain[] {
 
 function chainLine(chain: Chain, verbose: boolean): string {
   if (chain.policy === null) return `-N ${chain.name}`;
-  return `-P ${chain.name} ${chain.policy}${verbose ? ` -c ${chain.packets} ${chain.bytes}` : ''}`;
+  return `-P ${chain.name} ${chain.policy}${verbose ? ` -c ${counterText(chain.packets)} ${counterText(chain.bytes)}` : ''}`;
 }
 
 function listOptions(command: Command, verbose: boolean): ListOptions {

@@ -7,6 +7,7 @@
 import { hostText, networkText, prefixLength } from '../rules/address.js';
 import type { AddressMatch, Chain, Family, InterfaceMatch, Rule, Table } from '../rules/model.js';
 import { protocolName } from '../rules/names.js';
+import { counterText } from './save.js';
 
 /** How a listing looks. */
 export interface ListOptions {
@@ -104,7 +105,7 @@ function ruleLine(rule: Rule, number: number, family: Family, options: ListOptio
 
 /** A counter in its column with a blank behind; above 99999 in K, M, G or T, rounded at each step as iptables does. */
 function counter(value: number, exact: boolean): string {
-  if (exact) return `${String(value).padStart(8)} `;
+  if (exact) return `${counterText(value).padStart(8)} `;
   if (value <= 99999) return `${String(value).padStart(5)} `;
   let n = value;
   for (const unit of 'KMG') {

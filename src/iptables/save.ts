@@ -20,6 +20,10 @@ export interface SaveOptions {
   counters?: boolean;
   /** Date for the comment lines around each table, in ctime(3)'s form; without it there are none. */
   date?: string;
+  /**
+   * Interfaces' names with a blank or a quote in quotes, so that the text can be restored; iptables-save prints them as they stand.
+   */
+  quoteNames?: boolean;
   /** The name in the comment lines; default iptables-save or ip6tables-save. */
   program?: string;
 }
@@ -29,26 +33,27 @@ export interface SaveOptions {
  * @param chain Name of the chain that it stands in.
  * @param rule The rule.
  * @param family 2: IPv4, 10: IPv6.
+ * @param quoteNames See SaveOptions.
  */
-export function printRule(chain: string, rule: Rule, family: Family): string {
-  return `-A ${chain}${printRuleBody(rule, family)}`;
+export function printRule(chain: string, rule: Rule, family: Family, quoteNames = false): string {
+  return `-A ${chain}${printRuleBody(rule, family, false, quoteNames)}`;
 }
 
 /**
  * What follows the chain's name, with a leading blank; '' for a rule that matches all and does nothing.
  * @param withCounters ` -c PACKETS BYTES` before the target, as `-S -v` has it.
  */
-export function printRuleBody(rule: Rule, family: Family, withCounters = false): string {
+export function printRuleBody(rule: Rule, family: Family, withCounters = false, quoteNames = false): string {
   let text = '';
   if (rule.source !== null) text += addressText('s', rule.source, family);
   if (rule.destination !== null) text += addressText('d', rule.destination, family);
   // `! -i +` never matches and prints as nothing.
   const { inInterface, outInterface, protocol, fragment, target } = rule;
   if (inInterface !== null && inInterface.name !== '+') {
-    text += `${inInterface.invert ? ' !' : ''} -i ${interfaceText(inInterface.name)}`;
+    text += `${inInterface.invert ? ' !' : ''} -i ${interfaceText(inInterface.name, quoteNames)}`;
   }
   if (outInterface !== null && outInterface.name !== '+') {
-    text += `${outInterface.invert ? ' !' : ''} -o ${interfaceText(outInterface.name)}`;
+    text += `${outInterface.invert ? ' !' : ''} -o ${interfaceText(outInterface.name, quoteNames)}`;
   }
   if (protocol !== null) text += `${protocol.invert ? ' !' : ''} -p ${protocolName(protocol.number)}`;
   if (fragment !== null) text += fragment.invert ? ' ! -f' : ' -f';
@@ -56,7 +61,7 @@ export function printRuleBody(rule: Rule, family: Family, withCounters = false):
     const options = extension.save(spec, family);
     text += ` -m ${extension.name}${options === '' ? '' : ` ${options}`}`;
   }
-  if (withCounters) text += ` -c ${rule.packets} ${rule.bytes}`;
+  if (withCounters) text += ` -c ${counterText(rule.packets)} ${counterText(rule.bytes)}`;
   if (target === null) return text;
   if (target.kind === 'verdict') return `${text} -j ${target.name}`;
   if (target.kind !== 'extension') return `${text} -${target.kind === 'jump' ? 'j' : 'g'} ${target.chain}`;
@@ -81,12 +86,12 @@ export function printTable(table: Table, family: Family, options: SaveOptions = 
   lines.push(`*${table.name}`);
   const chains = chainsInOrder(table);
   for (const chain of chains) {
-    lines.push(`:${chain.name} ${chain.policy ?? '-'} [${chain.packets}:${chain.bytes}]`);
+    lines.push(`:${chain.name} ${chain.policy ?? '-'} [${counterText(chain.packets)}:${counterText(chain.bytes)}]`);
   }
   for (const chain of chains) {
     for (const rule of chain.rules) {
-      const counters = options.counters === true ? `[${rule.packets}:${rule.bytes}] ` : '';
-      lines.push(counters + printRule(chain.name, rule, family));
+      const counters = options.counters === true ? `[${counterText(rule.packets)}:${counterText(rule.bytes)}] ` : '';
+      lines.push(counters + printRule(chain.name, rule, family, options.quoteNames));
     }
   }
   lines.push('COMMIT');
@@ -111,7 +116,14 @@ function addressText(letter: string, a: AddressMatch, family: Family): string {
   return `${a.invert ? ' !' : ''} -${letter} ${networkText(a.address, a.mask, family)}`;
 }
 
-/** The real program prints a name with a blank as it stands, so that what it saves cannot be restored. */
-function interfaceText(name: string): string {
-  return /[\s"\\]/.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
+function interfaceText(name: string, quoted: boolean): string {
+  return quoted && /[\s"\\]/.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
+}
+
+const MOST = '18446744073709551615';
+
+/** A counter in digits. Above 2^53 the last ones are those of the nearest double. */
+export function counterText(value: number): string {
+  if (value <= Number.MAX_SAFE_INTEGER) return String(value);
+  return value >= 2 ** 64 ? MOST : BigInt(value).toString();
 }

@@ -31,7 +31,7 @@ export class Ours {
     else if (tool === '-save') outcome = this.runSave(argv, ruleset);
     else outcome = this.runRestore(argv, input, ruleset);
     if (!outcome.isChanged) return outcome;
-    const text = this.print(ruleset);
+    const text = this.file(ruleset);
     try {
       this.restore.restoreRules(text, 'ruleset', this.family, { counters: true });
       this.ruleset = ruleset;
@@ -44,6 +44,10 @@ export class Ours {
 
   print(ruleset) {
     return this.save.printRuleset(ruleset, { counters: true });
+  }
+
+  file(ruleset) {
+    return this.save.printRuleset(ruleset, { counters: true, quoteNames: true });
   }
 
   /** A command that fails may leave half of its work. */
