@@ -70,6 +70,9 @@ function load(rule: string, family: Family = 2): MatchFunction {
     tracker: context.tracker,
     interfaces: context.interfaces,
     shared: (key: string, make: () => unknown) => shared.get(key) ?? shared.set(key, make()).get(key),
+    fail: (message: string) => {
+      throw new Error(message);
+    },
   } as unknown as LoadContext;
   return use.extension.load!(use.spec, c);
 }
@@ -295,6 +298,15 @@ describe('hashlimit', () => {
     );
     expect(one(from('1.0.0.1'), context)).toBe(true);
     expect(two(from('1.0.0.1'), context)).toBe(true);
+  });
+
+  test('rules of one name agree on --hashlimit-rate-match, or the kernel refuses the table', () => {
+    const one = '-m hashlimit --hashlimit-upto 5/sec --hashlimit-mode srcip --hashlimit-name d';
+    load(one);
+    expect(() => load(`${one} --hashlimit-rate-match`)).toThrow(/^Invalid argument/);
+    expect(() => load(`${one} -m hashlimit --hashlimit-upto 5/sec --hashlimit-rate-match --hashlimit-name d`)).toThrow(
+      /^Invalid argument/,
+    );
   });
 });
 

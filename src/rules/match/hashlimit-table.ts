@@ -112,7 +112,8 @@ export const NO_BUCKET = -1;
 
 /** All buckets of one name. */
 export class HashlimitTable {
-  private readonly config: HashlimitConfig;
+  /** Of the rule that made it. */
+  readonly config: HashlimitConfig;
   private readonly max: number;
   private readonly srcmask = new Int32Array(ADDRESS_WORDS);
   private readonly dstmask = new Int32Array(ADDRESS_WORDS);

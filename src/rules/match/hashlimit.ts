@@ -1,6 +1,7 @@
 /** -m hashlimit: a rate limit for each address, port or both (xt_hashlimit.c, revision 3; buckets in hashlimit-table.ts). */
 import { AF_INET, AF_INET6 } from '../../wire/packet.js';
-import type { KernelRefusal, MatchExtension, OptionContext } from '../extension.js';
+import type { KernelRefusal, MatchExtension, OptionContext, RuleAround } from '../extension.js';
+import { errnoText } from '../kernel-checks.js';
 import type { Family } from '../model.js';
 import { type Scan, scanUint, uintOption } from '../values.js';
 import {
@@ -217,12 +218,21 @@ function list(spec: HashlimitSpec, family: Family): string {
   return text;
 }
 
-function refused(spec: HashlimitSpec): KernelRefusal | null {
+/** Rules that share a table agree on this one thing. */
+const OTHER_KIND =
+  'hashlimit: a rule of the same name has --hashlimit-rate-match where this one has not, or the other way';
+
+function refused(spec: HashlimitSpec, around: RuleAround): KernelRefusal | null {
   const invalid = (why: string): KernelRefusal => ({ errno: EINVAL, why: `hashlimit: ${why}` });
   if (spec.gcInterval === 0 || spec.expire === 0) return invalid('gcinterval and expire cannot be 0');
   const bits = defaultMask(spec.family);
   if (spec.srcmask > bits || spec.dstmask > bits) return invalid('a mask is no prefix');
   if (!isProcName(spec.name)) return invalid('the name cannot be a file name');
+  for (const { extension, spec: other } of around.matches ?? []) {
+    if (extension !== hashlimit) continue;
+    const { name, rateMatch } = other as HashlimitSpec;
+    if (name === spec.name && rateMatch !== spec.rateMatch) return { errno: EINVAL, why: OTHER_KIND };
+  }
   if (spec.rateMatch) {
     if (spec.avg === 0 || spec.avg > UINT32_MAX) return { errno: ERANGE, why: 'hashlimit: invalid rate' };
   } else if (spec.bytes) {
@@ -323,6 +333,7 @@ export const hashlimit: MatchExtension<HashlimitSpec> = {
   load(spec, c) {
     const table = c.shared(`hashlimit:${c.family}:${spec.name}`, () => new HashlimitTable(spec));
     const { above, rateMatch, bytes } = spec;
+    if (table.config.rateMatch !== rateMatch) c.fail(`${errnoText(EINVAL)}\n${OTHER_KIND}`, 1);
     return (p, rc) => {
       const result = table.take(p, rc, rateMatch, bytes);
       if (result === NO_BUCKET) {
