@@ -205,10 +205,15 @@ def unproven(folder, odd):
 
 def finish(case, folder):
     """Checks a recorded case and writes down what was special about it."""
-    bad = unproven(folder, case.odd)
     with open(os.path.join(folder, 'case.yaml'), 'a') as f:
         if case.odd:
             f.write('odd:\n' + ''.join('  - {rule: %s, why: %s}\n' % (json.dumps(k), json.dumps(v)) for k, v in case.odd.items()))
+    for name in ('rules.v4', 'rules.v6', 'expect/rules.v4', 'expect/rules.v6'):
+        # iptables-save warns of missing files of names
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            lines = open(path).read().splitlines(True)
+            open(path, 'w').write(''.join(x for x in lines if not x.startswith('Warning: ')))
     path = os.path.join(folder, 'host.yaml')
     text = open(path).read()
     for key, lines in ({} if callable(case.host) else case.host).items():
@@ -219,7 +224,7 @@ def finish(case, folder):
     if case.host:
         with open(path, 'w') as f:
             f.write(text)
-    return bad
+    return unproven(folder, case.odd)
 
 
 def with_preparation():
@@ -242,6 +247,8 @@ def main(cases, to, names, listing):
             print('%-26s %s' % (case.name, case.covers))
             continue
         folder = os.path.join(to, case.name)
+        # rules may depend on the time of the recording
+        case.rules4, case.rules6 = (r() if callable(r) else r for r in (case.rules4, case.rules6))
         try:
             n = R.record(case, folder)
         except Exception as e:

@@ -108,6 +108,21 @@ def reject():
     return Case('j-REJECT', 'every answer to every protocol: lengths, flags, checksums, errors, fragments, the router itself', text(types4, False), text(types6, True), pk, sysctl=ACCT)
 
 
+def reject_elsewhere():
+    """Sources that are reached elsewhere than where they come from: which address answers, and where the answer leaves."""
+    text = lambda v6: table('mangle', {'OUTPUT': ['', '-o r0', '-s ' + (R06 if v6 else R0)]}) + table('filter', {'FORWARD': ['-m conntrack --ctstate NEW', '-p udp -m udp --dport 2000 -j REJECT'], 'INPUT': ['-p udp -m udp --dport 2000 -j REJECT', '-p tcp -j REJECT --reject-with tcp-reset']})
+    pk = []
+    for f in BOTH:
+        k = Kit('elsewhere', f)
+        for src in ('2001:db8::5', 'fd00:2::9', 'fd00:22::1', 'fd00:1::3') if k.v6 else ('8.8.8.8', '10.2.0.9', '10.22.0.1', '10.1.0.3'):
+            pk += [k.udp(src=src), k.udp(src=src, dport=2001, ttl=1), k.udp(src=src, dst=k.r0), k.udp(src=src, dst=k.r1), ('b', k.udp(src=src, side='b')), k.tcp(src=src, dst=k.r0), k.udp(src=src, dst='ff02::1' if k.v6 else '10.1.0.255'), k.udp(src=src, dst='fd00:50::1' if k.v6 else '10.50.0.1', dport=9)]
+
+    def routes(lab):
+        lab.run_in('r', ['ip', '-6', 'route', 'add', 'unreachable', 'fd00:50::/32'], check=True)
+        lab.run_in('r', ['ip', 'route', 'add', 'unreachable', '10.50.0.0/16'], check=True)
+    return Case('j-REJECT-elsewhere', 'answers to what is reached elsewhere than where it comes from', text(False), text(True), pk, prepare=routes, host={'routes': ['- {to: "%s", type: unreachable}' % n for n in ('fd00:50::/32', '10.50.0.0/16')]})
+
+
 def log():
     options = ['--log-prefix "p%d "' % n for n in range(2)] + ['--log-tcp-sequence --log-prefix "seq "', '--log-tcp-options --log-prefix "opt "', '--log-ip-options --log-prefix "ip "', '--log-uid --log-prefix "uid "', '--log-macdecode --log-prefix "mac "', '--log-level 7 --log-prefix "debug "', '--log-tcp-sequence --log-tcp-options --log-ip-options --log-uid --log-macdecode --log-prefix "all of it, 29 letters long  "']
     text = lambda: table('mangle', {c: ['-j t'] for c in ('PREROUTING', 'FORWARD', 'POSTROUTING', 'INPUT')} | {'t': [''] + ['-m dscp --dscp %d -j LOG %s' % (n + 1, o) for n, o in enumerate(options)]}) + TRACKED
@@ -206,4 +221,104 @@ def output():
     return Case('j-OUTPUT', 'what the router sends itself, through raw, mangle, nat and filter', text(False), text(True), pk, odd)
 
 
-CASES = (mangle_marks, tos, ttl, tcpmss, tcpoptstrip, reject, log, trace, ct, nat, output)
+def onwards():
+    """Targets that change nothing in the packet: the next rule follows."""
+    what = ['AUDIT --type accept', 'AUDIT --type drop', 'AUDIT --type reject', 'CLASSIFY --set-class 1:2', 'CLASSIFY --set-class ffff:ffff', 'CONNSECMARK --save', 'CONNSECMARK --restore', 'IDLETIMER --timeout 100 --label %s', 'NFLOG', 'NFLOG --nflog-group 5 --nflog-prefix "some words" --nflog-size 20 --nflog-threshold 3', 'CHECKSUM --checksum-fill']
+    text = lambda name: table('mangle', {'FORWARD': ['-j t'], 't': [''] + [r for n, t in enumerate(what) for r in ('-p udp -m udp --dport %d -j %s' % (2000 + n, t.replace('%s', name)), '-p udp -m udp --dport %d:%d' % (2000 + n, 2000 + n + 1))]}) + TRACKED
+    pk = []
+    for f in BOTH:
+        k = Kit('onwards', f)
+        pk += [k.udp(1000, 2000 + n) for n in range(len(what) + 2)] + [k.udp(1000, 2010, udpkw=u) for u in ({'badsum': True}, {'nosum': True}, {'length': 3})] + [k.tcp()]
+    return Case('j-onwards', 'AUDIT, CLASSIFY, CONNSECMARK, IDLETIMER, NFLOG, CHECKSUM: counted, and on', text('one4'), text('one6'), pk)
+
+
+def queue():
+    rules = ['-p udp -m udp --dport 2000 -j NFQUEUE', '-p udp -m udp --dport 2001 -j NFQUEUE --queue-bypass', '-p udp -m udp --dport 2002 -j NFQUEUE --queue-balance 3:5', '-p udp -m udp --dport 2003 -j NFQUEUE --queue-num 65535 --queue-bypass', '-p udp -m udp --dport 2004 -j QUEUE', '-p udp -m udp --dport 2005 -j NFQUEUE --queue-balance 3:5 --queue-bypass --queue-cpu-fanout', '-p udp']
+    text = lambda: table('mangle', {'FORWARD': ['-j t'], 't': [''] + rules, 'POSTROUTING': ['', '-p udp']}) + table('filter', {'FORWARD': ['-m conntrack --ctstate NEW', '-p udp -m udp --dport 2003 -j NFQUEUE --queue-bypass', '-p udp']})
+    pk = []
+    for f in BOTH:
+        k = Kit('queue', f)
+        pk += [k.udp(1000, 2000 + n) for n in range(7) for _ in range(2)] + [k.tcp()]
+    return Case('j-NFQUEUE', 'queues that nobody reads, with and without bypass', text(), text(), pk)
+
+
+def hmark():
+    what = ['HMARK --hmark-tuple src --hmark-mod 10 --hmark-rnd 1', 'HMARK --hmark-tuple src,dst --hmark-mod 16 --hmark-rnd 0xdeadbeef', 'HMARK --hmark-tuple src,dst,sport,dport --hmark-mod 8 --hmark-offset 100 --hmark-rnd 7', 'HMARK --hmark-tuple ct,src,dst,sport,dport,proto --hmark-mod 16 --hmark-rnd 3', 'HMARK --hmark-src-prefix %d --hmark-dst-prefix %d --hmark-mod 4 --hmark-rnd 5', 'HMARK --hmark-sport-mask 0xff00 --hmark-dport-mask 0x00ff --hmark-mod 16 --hmark-rnd 9 --hmark-tuple src', 'HMARK --hmark-spi-mask 0xff --hmark-mod 16 --hmark-rnd 2 --hmark-tuple src', 'HMARK --hmark-sport 5 --hmark-dport 6 --hmark-tuple dst --hmark-mod 32 --hmark-rnd 4', 'HMARK --hmark-tuple sport,dport,proto --hmark-mod 256 --hmark-rnd 0xffffffff']
+    seen = ['-m mark --mark 0x%x/0x%x' % (1 << n, 1 << n) for n in range(9)] + ['-m mark --mark 0x%x' % n for n in (0, 1, 2, 3, 7, 100, 105)]
+
+    def text(v6):
+        fill = [t % ((64, 96) if v6 else (24, 16)) if '%d' in t else t for t in what]
+        return table('mangle', {'PREROUTING': [x for n, t in enumerate(fill) for x in ('-j MARK --set-xmark 0x0/0xffffffff', '-j ' + t, '-j s%d' % n)]} | {'s%d' % n: [''] + seen for n in range(len(what))}) + TRACKED
+    pk = []
+    for f in BOTH:
+        k = Kit('HMARK', f)
+        a, b = ('fd00:1::%d', 'fd00:2::%d') if k.v6 else ('10.1.0.%d', '10.2.0.%d')
+        for s in (2, 3, 4, 5):
+            for d in (2, 3):
+                pk += [k.udp(1000 + s, 2000 + 300 * d, src=a % s, dst=b % d), ('b', k.udp(2000 + 300 * d, 1000 + s, src=b % d, dst=a % s, side='b')), k.tcp(1000, 80 + s, src=a % s, dst=b % d)]
+        pk += [k.icmp(128 if k.v6 else 8), ('b', k.icmp(129 if k.v6 else 0, side='b')), k.icmp(*((1, 4) if k.v6 else (3, 3)), rest=bytes(4), payload=k.udp(7, 8, payload=b'12345678', src=b % 7, dst=a % 9)), k.sctp(P.sctp_chunk(1, 0, bytes(16)), 5, 6), k.ip(253, k.pad()), k.ip(50, struct.pack('!II', 0x12345678, 1) + k.pad()), k.ip(50, struct.pack('!II', 0x42, 1) + k.pad()), k.ip(51, bytes([59, 1, 0, 0, 0, 0, 2, 1]) + bytes(4) + k.pad()), k.tcp(flags=0), k.udp(1, 1), k.ip(17, b'\3\xe8'), k.udp(1000, 2000, proto=P.UDPLITE)]
+        if f == 4:
+            pk += P.fragment4(k.udp(1000, 53, payload=bytes(300)), 160)
+        else:
+            pk += [k.ip(60, b'\x11\0\1\4\0\0\0\0' + P.udp_seg(A6, B6, 1000, 2000, k.pad()))] + P.fragment6(k.udp(1000, 53, payload=bytes(600)), 400, 8)
+    return Case('j-HMARK', 'marks from hashes of addresses, ports, SPIs and connections, read bit by bit', text(False), text(True), pk, {'mark 0x': 'the marks of each rule are few'})
+
+
+def tee():
+    text = lambda v6, g1, g2: table('mangle', {'PREROUTING': ['-p udp -m udp --dport 2000 -j TEE --gateway ' + g1, '-p tcp -m tcp --dport 2000 -j TEE --gateway %s --oif r0' % g2], 'OUTPUT': ['', '-p udp'], 'POSTROUTING': ['', '-p udp', '-m conntrack --ctstate UNTRACKED', '-p tcp'], 'FORWARD': ['-p udp -m udp --dport 2001 -j TEE --gateway ' + g2, '-p udp -m udp --dport 2002 -j TEE --gateway ' + ('2001:db8::1' if v6 else '8.8.8.8')], 'INPUT': ['-p udp -m udp --dport 2004 -j TEE --gateway ' + g1]}) + TRACKED
+    pk = []
+    for f in BOTH:
+        k = Kit('TEE', f)
+        for n in range(5):
+            pk += [k.udp(1000, 2000 + n), ('b', k.udp(1000, 2000 + n, side='b')), k.udp(1000, 2000 + n, dst=k.r0)]
+        pk += [k.tcp(), k.tcp(dst=k.r0), k.udp(1000, 2000, ttl=1), k.udp(1000, 2001, ttl=1), k.udp(1000, 2001, ttl=2), k.udp(1000, 2000, udpkw={'badsum': True}), k.icmp(128 if k.v6 else 8)]
+        if f == 4:
+            pk += [k.udp(1000, 2000, df=True)]
+    return Case('j-TEE', 'copies to a gateway before and after routing, of what is delivered, with little TTL', text(False, '10.2.0.5', '10.1.0.6'), text(True, 'fd00:2::5', 'fd00:1::6'), pk)
+
+
+def npt():
+    pairs = [('fd00:11::/64', 'fd00:9::/64'), ('fd00:11::/48', 'fd00:99:7::/48'), ('fd00:11::/32', 'fd00:77::/40'), ('fd00:11:0:0::/63', 'fd00:a:b:c::/63')]
+    out = ['-p udp -m udp --dport %d -j SNPT --src-pfx %s --dst-pfx %s' % (2000 + n, a, b) for n, (a, b) in enumerate(pairs)]
+    back = ['-p udp -m udp --sport %d -j DNPT --src-pfx %s --dst-pfx %s' % (2000 + n, b, a) for n, (a, b) in enumerate(pairs)]
+    text = table('raw', {'PREROUTING': ['-j CT --notrack']}) + table('mangle', {'PREROUTING': ['-j t'], 't': [''] + back, 'POSTROUTING': ['-j u'], 'u': [''] + out, 'FORWARD': ['-d fd00:11::/64']}) + TRACKED
+    k = Kit('NPT', 6)
+    pk = []
+    for n, (a, b) in enumerate(pairs):
+        for host in ('2', 'ffff', '1:2:3:4', 'ffff:ffff:ffff:ffff', 'fffe:0:0:1'):
+            pk.append(k.udp(1000, 2000 + n, src='fd00:11:0:0:' + ('0:0:0:' + host if ':' not in host else host)))
+        pk += [('b', k.udp(2000 + n, 1000, side='b', dst=b.split('::')[0] + '::2')), ('b', k.udp(2000 + n, 1000, side='b', dst='fd00:9::ffff:ffff:ffff:ffff')), k.udp(1000, 2000 + n, src='fd00:11:0:1::5'), k.udp(1000, 2000 + n, src='2001:db8::5'), ('b', k.udp(2000 + n, 1000, side='b', dst='fd00:11::2'))]
+    pk += [k.udp(1000, 2009), k.tcp(1000, 2000), k.icmp(1, 4, rest=bytes(4), payload=k.udp(2000, 1000, payload=b'12345678')), k.icmp(1, 4, src='fd00:11::2', rest=bytes(4), payload=k.udp(2000, 1000, payload=b'12345678', src='fd00:2::2', dst='fd00:9::2'))]
+    return Case('j-SNPT-DNPT', 'prefixes of several lengths, out and back, checksum-neutral', None, text, pk)
+
+
+def synproxy():
+    """All but SYNs that are answered: what the answer says depends on a key that is drawn at boot."""
+    rules = ['-p tcp -m tcp --dport 2000 -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460', '-p tcp -m tcp --dport 2001 -j SYNPROXY', '-p tcp']
+    text = lambda: table('raw', {'PREROUTING': ['-p tcp -m tcp --dport 2000:2001 -j CT --notrack']}) + table('filter', {c: ['-j t'] for c in ('INPUT', 'FORWARD')} | {'t': [''] + rules})
+    pk = []
+    for f in BOTH:
+        k = Kit('SYNPROXY', f)
+        for d in (2000, 2001, 2002):
+            pk += [k.tcp(1000, d, x, dst=dst, tcpkw={'ack': 77}) for x in (0x10, 0x18, 1, 4, 0x11, 0x12, 0x14, 0) for dst in (None, k.r0)] + [k.tcp(1000, d, tcpkw={'badsum': True}), k.ip(6, P.tcp_seg(k.a, k.b, 1000, d)[:16])]
+        pk += [k.udp(), k.tcp(1000, 2002)]
+    return Case('j-SYNPROXY', 'segments that are no SYN, and those with wrong checksums', text(), text(), pk, sysctl=dict(ACCT, **{'net.ipv4.tcp_syncookies': 1, 'net.netfilter.nf_conntrack_tcp_loose': 0}))
+
+
+def rateest():
+    make = ['-p udp -j RATEEST --rateest-name %s --rateest-interval 250ms --rateest-ewmalog 0.5s', '-p tcp -j RATEEST --rateest-name %st --rateest-interval 1s --rateest-ewmalog 2s']
+    rules = ['-m rateest --rateest %s --rateest-lt --rateest-pps 1', '-m rateest --rateest %s --rateest-gt --rateest-pps 1', '-m rateest --rateest %s ! --rateest-lt --rateest-bps 8kbit', '-m rateest --rateest %s --rateest-eq --rateest-pps 0', '-m rateest --rateest1 %s --rateest-gt --rateest2 %st --rateest-pps', '-m rateest --rateest-delta --rateest1 %s --rateest-bps1 40kbit --rateest-lt --rateest2 %st --rateest-bps2 30kbit']
+    text = lambda n: table('mangle', {'FORWARD': [r.replace('%s', n) for r in make] + ['-j t'], 't': [''] + [r.replace('%s', n) for r in rules]}) + TRACKED
+    pk = []
+    for f in BOTH:
+        k = Kit('RATEEST', f)
+        pk += [k.udp(), k.tcp()] * 2
+    for n in range(4):
+        for f in BOTH:
+            k = Kit('RATEEST%d' % n, f)
+            pk += [('a', k.udp(payload=bytes(400)), 0.35 if f == 4 else 0.01)] + [k.udp(payload=bytes(500)) for _ in range(8 if n < 2 else 1)]
+    return Case('j-RATEEST', 'rates that rise and fall, compared with numbers and with each other', text('four'), text('six'), pk)
+
+
+
+CASES = (synproxy, rateest, reject_elsewhere, onwards, queue, hmark, tee, npt, mangle_marks, tos, ttl, tcpmss, tcpoptstrip, reject, log, trace, ct, nat, output)
