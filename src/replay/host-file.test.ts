@@ -31,6 +31,49 @@ timeouts: {short-web: {protocol: tcp, established: 100, close: 10}, 6: {protocol
   });
 });
 
+test('what rules ask of the host is read', () => {
+  const { config } = parseHostFile(
+    `interfaces: [{name: r0, cpu: 2}]
+routes: [{to: 10.9.0.0/16, dev: r0, realm: 5}, {to: 10.8.0.0/16, dev: r0, realm: "1/2"}]
+sockets:
+  - {protocol: tcp, local: "10.0.0.1:80", remote: "10.0.0.9:4711", uid: 33, gid: adm, groups: [4, tty], cgroup: /a,
+     classid: 0x100001, transparent: true, mark: 0x10}
+  - {protocol: 6, classid: 10:1}
+  - {}
+labels: {web: 3}
+nfacct: {all:, some: {quota: 10, unit: packets}}
+cpu: 1
+`,
+    'host.yaml',
+  );
+  expect(config).toEqual({
+    interfaces: [{ name: 'r0', cpu: 2 }],
+    routes: [
+      { to: '10.9.0.0/16', dev: 'r0', realm: 5 },
+      { to: '10.8.0.0/16', dev: 'r0', realm: '1/2' },
+    ],
+    sockets: [
+      {
+        protocol: 'tcp',
+        local: '10.0.0.1:80',
+        remote: '10.0.0.9:4711',
+        uid: 33,
+        gid: 'adm',
+        groups: [4, 'tty'],
+        cgroup: '/a',
+        classid: 0x100001,
+        transparent: true,
+        mark: 16,
+      },
+      { protocol: '6', classid: '10:1' },
+      {},
+    ],
+    labels: { web: 3 },
+    nfacct: { all: null, some: { quota: 10, unit: 'packets' } },
+    cpu: 1,
+  });
+});
+
 test.each([
   ['an empty file', ''],
   ['only a comment', '# nothing\n'],
@@ -63,6 +106,15 @@ test.each([
   ['timeouts: {a: {protocol: udp, replied: 1.5}}', '1:40', 'timeouts.a.replied: expected a whole number'],
   ['timeouts: {a: 3}', '1:15', 'timeouts.a: expected "name: value" pairs'],
   ['timeouts: [a]', '1:11', 'timeouts: expected "name: value" pairs'],
+  ['sockets: [{protcol: tcp}]', '1:12', 'unknown key "protcol" (did you mean "protocol"?)'],
+  ['sockets: [{transparent: 1}]', '1:25', 'sockets[0].transparent: expected true or false'],
+  ['sockets: [{uid: [1]}]', '1:17', 'sockets[0].uid: expected a number or a word'],
+  ['sockets: {uid: 1}', '1:10', 'sockets: expected a list'],
+  ['labels: {web: x}', '1:15', 'labels.web: expected a whole number'],
+  ['labels: [web]', '1:9', 'labels: expected "name: value" pairs'],
+  ['nfacct: {a: {bytes: 1}}', '1:14', 'unknown key "bytes" (known: quota, unit)'],
+  ['nfacct: {a: {quota: x}}', '1:21', 'nfacct.a.quota: expected a whole number'],
+  ['cpu: one', '1:6', 'cpu: expected a whole number'],
   ['modules: [{a: 1}]', '1:11', 'modules[0]: expected a word'],
   ['interfaces: [', '1:14', 'Flow sequence'],
   ['sysctl: {a: 1, a: 2}', '1:16', 'Map keys must be unique'],
