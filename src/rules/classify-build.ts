@@ -10,7 +10,7 @@ import { AF_INET } from '../wire/packet.js';
 import * as C from './classify.js';
 import { FieldKeys } from './classify-keys.js';
 import type { AddressMatch, Family } from './model.js';
-import { W_MASK, W_MASK_IRREGULAR } from './program.js';
+import { type TreeShape, W_MASK, W_MASK_IRREGULAR } from './program.js';
 
 /** What a rule asks of the fields that a tree knows; only tests that nothing with an effect stands before. */
 export interface Wants {
@@ -25,9 +25,6 @@ export interface Wants {
   question: number;
   irregularQuestion: number;
 }
-
-/** Rules that are left together: a split must spare more than these. */
-const WORTH_A_SPLIT = 12;
 
 /** Makes the trees of one table's chains. */
 export class TreeBuilder {
@@ -46,6 +43,7 @@ export class TreeBuilder {
     private readonly code: Int32Array,
     /** Masks of the fields of the class word. */
     private readonly bitFields: readonly number[],
+    private readonly shape: TreeShape,
   ) {}
 
   /** All trees so far. */
@@ -103,7 +101,7 @@ export class TreeBuilder {
 
   /** Writes a node and returns its place; `below` is then the most leaves that a packet can come to there. */
   private node(records: Int32Array, left: Int32Array, fields: readonly FieldKeys[]): number {
-    const field = bestField(left, fields);
+    const field = bestField(left, fields, this.shape.leaf);
     if (field === null) return this.leaf(records, left, 0, left.length);
     const others = fields.filter((f) => f !== field);
     const { keys, start, rules, rest } = field.group(left);
@@ -112,7 +110,7 @@ export class TreeBuilder {
     for (let g = 0; g < keys.length; g++) {
       const from = start[g]!;
       const to = start[g + 1]!;
-      const small = to - from <= WORTH_A_SPLIT;
+      const small = to - from <= this.shape.leaf;
       children[g] = small ? this.leaf(records, rules, from, to) : this.node(records, rules.subarray(from, to), others);
       leaves[g] = this.below;
     }
@@ -243,10 +241,10 @@ function sameBound(words: Int32Array, bounds: number, intervals: number, width: 
 }
 
 /** The field that leaves the least to look at; null where none spares enough. */
-function bestField(left: Int32Array, fields: readonly FieldKeys[]): FieldKeys | null {
-  if (left.length <= WORTH_A_SPLIT) return null;
+function bestField(left: Int32Array, fields: readonly FieldKeys[], leaf: number): FieldKeys | null {
+  if (left.length <= leaf) return null;
   let best: FieldKeys | null = null;
-  let least = left.length - WORTH_A_SPLIT;
+  let least = left.length - leaf;
   for (const field of fields) {
     const visited = field.visited(left);
     if (visited >= least) continue;

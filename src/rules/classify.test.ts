@@ -6,7 +6,7 @@ import { Candidates } from './classify.js';
 import { RuleEngine, TABLE_FILTER } from './evaluate.js';
 import { tcp } from './match/tcp.js';
 import type { Rule } from './model.js';
-import { GATE_EVERY, GATE_FIRST } from './program.js';
+import { TREES } from './program.js';
 
 const any = { from: 0, to: 65535, invert: false };
 const protocol = { number: 6, invert: false };
@@ -91,8 +91,8 @@ describe('of three thousand rules a packet looks at few', () => {
 describe('gates', () => {
   const counting = (count: number) => Array.from({ length: count }, () => K.rule());
   it('are in chains that are long enough, and a chain that counts every packet goes on by its tree', () => {
-    expect(looked(counting(GATE_FIRST + GATE_EVERY - 1), K.packet()).asked).toBe(0);
-    expect(looked(counting(GATE_FIRST + GATE_EVERY), K.packet()).asked).toBe(1);
+    expect(looked(counting(TREES.first + TREES.every - 1), K.packet()).asked).toBe(0);
+    expect(looked(counting(TREES.first + TREES.every), K.packet()).asked).toBe(1);
     expect(looked(counting(1000), K.packet()).asked).toBe(1);
   });
 

@@ -20,10 +20,14 @@ import * as P from './program.js';
  * Compiles one table. The counters begin with those of the model.
  * @param interfaces the host's; see `bindInterfaces` for what happens when they change.
  */
-export function compileTable(table: LoadedTable, interfaces: readonly (HostInterface | null)[]): P.Program {
-  const layout = layOut(table);
+export function compileTable(
+  table: LoadedTable,
+  interfaces: readonly (HostInterface | null)[],
+  shape: P.TreeShape = P.TREES,
+): P.Program {
+  const layout = layOut(table, shape);
   const classes = new ClassBits(table);
-  const draft = new Draft(table, layout, classes);
+  const draft = new Draft(table, layout, classes, shape);
   for (const chain of table.chains) draft.chain(chain);
   const program = draft.finish();
   classes.finish(program);
@@ -31,7 +35,7 @@ export function compileTable(table: LoadedTable, interfaces: readonly (HostInter
     program.depth = Math.max(program.depth, chain.depth);
     if (chain.hook < 0) continue;
     program.entry[chain.hook] = layout.first.get(chain)! * P.RECORD_WORDS;
-    program.policy[chain.hook] = lastRecord(chain, layout) * P.RECORD_WORDS;
+    program.policy[chain.hook] = lastRecord(chain, layout, shape) * P.RECORD_WORDS;
   }
   program.doubts = table.doubts;
   bindInterfaces(program, interfaces);
@@ -62,26 +66,24 @@ interface Layout {
   first: Map<LoadedChain, number>;
 }
 
-function layOut(table: LoadedTable): Layout {
+function layOut(table: LoadedTable, shape: P.TreeShape): Layout {
   const first = new Map<LoadedChain, number>();
   let count = 0;
   for (const chain of table.chains) {
     first.set(chain, count);
-    count += chain.rules.length + gates(chain) + 1;
+    count += chain.rules.length + gates(chain, shape) + 1;
   }
   return { count, first };
 }
 
 /** Gates of a chain: a chain that ends soon after the first has none. */
-function gates({ rules }: LoadedChain): number {
-  return rules.length < GATED ? 0 : Math.ceil((rules.length - P.GATE_FIRST) / P.GATE_EVERY);
+function gates({ rules }: LoadedChain, { first, every }: P.TreeShape): number {
+  return rules.length < first + every ? 0 : Math.ceil((rules.length - first) / every);
 }
-/** Rules from which on a chain has gates. */
-const GATED = P.GATE_FIRST + P.GATE_EVERY;
 
 /** Number of the record of a chain's policy or end. */
-function lastRecord(chain: LoadedChain, layout: Layout): number {
-  return layout.first.get(chain)! + chain.rules.length + gates(chain);
+function lastRecord(chain: LoadedChain, layout: Layout, shape: P.TreeShape): number {
+  return layout.first.get(chain)! + chain.rules.length + gates(chain, shape);
 }
 
 /** Collects the words of all records, and of the operand lists behind them. */
@@ -112,6 +114,7 @@ class Draft {
     private readonly table: LoadedTable,
     private readonly layout: Layout,
     private readonly classes: ClassBits,
+    private readonly shape: P.TreeShape,
   ) {
     this.records = new Int32Array(layout.count * P.RECORD_WORDS);
     this.chainOf = new Int32Array(layout.count);
@@ -121,12 +124,12 @@ class Draft {
   chain(chain: LoadedChain): void {
     const { rules } = chain;
     const tree: { gates: number[]; wants: Wants[] } = { gates: [], wants: [] };
-    let nextGate = gates(chain) > 0 ? P.GATE_FIRST : rules.length;
+    let nextGate = gates(chain, this.shape) > 0 ? this.shape.first : rules.length;
     this.current = this.chains++;
     for (let index = 0; index < rules.length; index++) {
       if (index === nextGate) {
         tree.gates.push(this.gate(chain));
-        nextGate += P.GATE_EVERY;
+        nextGate += this.shape.every;
       }
       const rule = rules[index]!;
       this.rule(rule, chain);
@@ -162,7 +165,7 @@ class Draft {
 
   private growTrees(program: P.Program): void {
     if (this.gated.length === 0) return;
-    const builder = new TreeBuilder(this.table.family, program.code, this.classes.masks());
+    const builder = new TreeBuilder(this.table.family, program.code, this.classes.masks(), this.shape);
     for (const { gates, wants } of this.gated) {
       const roots = builder.build(wants);
       for (const gate of gates) program.code[gate + P.W_OPERAND] = roots;
@@ -199,7 +202,7 @@ class Draft {
     const at = this.at;
     this.begin();
     this.set(P.W_ACTION, P.A_CLASSIFY);
-    this.set(P.W_GATE_LAST, lastRecord(chain, this.layout) * P.RECORD_WORDS);
+    this.set(P.W_GATE_LAST, lastRecord(chain, this.layout, this.shape) * P.RECORD_WORDS);
     this.end(0, null);
     return at;
   }

@@ -120,7 +120,11 @@ export class RuleEngine {
   /** Which HAS_ bits a packet of each protocol must have to be regular. */
   private readonly headerBits = new Int32Array(256);
 
-  constructor(private readonly host: EngineHost) {
+  /** @param shape which chains are searched by trees. */
+  constructor(
+    private readonly host: EngineHost,
+    private readonly shape: layout.TreeShape = layout.TREES,
+  ) {
     this.headerBits[IPPROTO_TCP] = HAS_TCP | HAS_PORTS;
     for (const p of [IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_DCCP]) this.headerBits[p] = HAS_PORTS;
   }
@@ -134,7 +138,7 @@ export class RuleEngine {
     const programs = this.programs.slice().fill(null, base, base + TABLES);
     for (const [name, table] of ruleset.tables) {
       const loaded = loadTable(table, ruleset.family, this.host, options);
-      programs[base + TABLE_NAMES.indexOf(name)] = compileTable(loaded, this.host.interfaces);
+      programs[base + TABLE_NAMES.indexOf(name)] = compileTable(loaded, this.host.interfaces, this.shape);
     }
     this.programs = programs;
     for (let hook = 0; hook < HOOKS; hook++)

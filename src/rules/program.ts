@@ -21,7 +21,7 @@
  *   14 mask           as word 1, for irregular packets
  *   15 trace kind     TRACE_ constant
  *
- * Gates. In a long chain every GATE_EVERY rules, the first time after GATE_FIRST, there is a record that fits every packet and is no
+ * Gates. In a long chain there is every so many rules (TreeShape) a record that fits every packet and is no
  * rule: from here on a walk goes by the chain's tree (classify.ts) and not from rule to rule. The chain's policy or end is then
  * found through the gate's word 2.
  *
@@ -67,9 +67,19 @@ export const A_RETURN = 4; //   also the end of a user chain
 export const A_FUNCTION = 5; // operand = index into Program.targets
 export const A_CLASSIFY = 6; // no rule: a gate. operand = where the chain's pair of roots stands in Program.tree
 
-/** Rules of a chain before its first gate, and between two gates. */
-export const GATE_FIRST = 16;
-export const GATE_EVERY = 32;
+/** Which chains get gates and how their trees grow. */
+export interface TreeShape {
+  /** Rules of a chain before its first gate; chains of fewer than `first + every` rules have none. */
+  first: number;
+  /** Rules between two gates. */
+  every: number;
+  /** Rules that may be left together: a split must spare more than these. */
+  leaf: number;
+}
+
+/** Measured: earlier gates and smaller leaves cost more look-ups than they spare tests. */
+export const TREES: TreeShape = { first: 16, every: 32, leaf: 12 };
+
 /** Of a gate: the record of the chain's policy or end. */
 export const W_GATE_LAST = W_SRC;
 

@@ -1,20 +1,34 @@
 /** The compiled evaluator against the plain one on everything that was recorded, and whether the comparison sees a difference. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Candidates } from '../../src/rules/classify.js';
 import { RuleEngine } from '../../src/rules/evaluate.js';
+import type { EngineHost } from '../../src/rules/load.js';
 import type { Ruleset } from '../../src/rules/model.js';
+import { TREES } from '../../src/rules/program.js';
 import { CASES, readCases, readExamples } from '../kernel/case.js';
 import { compareOnCase } from './both-evaluators.js';
 
 const cases = [...readCases(CASES), ...readExamples()];
 
-describe('compiled and plain evaluation agree, packet by packet, on the recorded case', () => {
+/** A tree in every chain, of leaves as small as can be: nothing is found from rule to rule. */
+const EVERYWHERE = { first: 0, every: 1, leaf: 0 };
+
+describe.each([
+  ['as compiled', TREES],
+  ['by trees alone', EVERYWHERE],
+])('compiled evaluation, %s, and plain evaluation agree, packet by packet, on the recorded case', (_how, shape) => {
   for (const c of cases)
     it(c.name, async () => {
-      const { differences, packets, counted, rules } = await compareOnCase(c);
+      const collect = vi.spyOn(Candidates.prototype, 'collect');
+      const contender = (host: EngineHost) => new RuleEngine(host, shape);
+      const { differences, packets, counted, rules } = await compareOnCase(c, { contender });
+      const asked = collect.mock.calls.length;
+      collect.mockRestore();
       expect(differences).toEqual([]);
       expect(packets).toBeGreaterThan(0);
       // an empty ruleset has nothing to compare but policies
       expect(counted > 0 || rules === 0).toBe(true);
+      if (shape === EVERYWHERE && rules > 0) expect(asked).toBeGreaterThan(0);
     });
 });
 
