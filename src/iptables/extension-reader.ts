@@ -194,8 +194,8 @@ export class ExtensionReader extends WordReader {
     let value = '';
     if (option.args === 1) value = attached ?? this.argumentOf();
     else if (option.args === 2) value = this.twoArguments(option, attached);
-    else if (option.args === 'optional') value = attached ?? (this.hasWord() ? this.argumentOf() : '');
     else if (attached !== null) this.fail(`unknown option "${this.words.text[at]}"`);
+    else if (option.args === 'optional' && this.hasWord()) value = this.argumentOf();
     if (loaded.seen.has(option.name) && option.repeat !== true) {
       this.blame = at;
       this.fail(option.repeatMessage ?? `${extension.name}: option "--${option.name}" can only be used once.\n`);

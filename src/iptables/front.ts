@@ -7,7 +7,15 @@
 import { RuleError } from '../rules/context.js';
 import type { Extension } from '../rules/extension.js';
 import { errnoText } from '../rules/kernel-checks.js';
-import { BUILT_IN, type Chain, type Family, type Rule, type Ruleset, type Table } from '../rules/model.js';
+import {
+  BUILT_IN,
+  type Chain,
+  type Family,
+  type Rule,
+  type Ruleset,
+  type Table,
+  type TableName,
+} from '../rules/model.js';
 import { checkTable } from './check.js';
 import type { Command, Scope } from './command.js';
 import { applyCommand, emptyRuleset, openTable } from './edit.js';
@@ -93,6 +101,11 @@ export function runBatchLine(line: string, family: Family): string {
   return JSON.stringify(outcome.out === '' ? { ok: true, save } : { ok: true, save, out: outcome.out });
 }
 
+/** null: no such table; that is found out later. */
+function tableOf(ruleset: Ruleset, name: string): Table | null {
+  return Object.hasOwn(BUILT_IN, name) ? openTable(ruleset, name as TableName) : null;
+}
+
 /** An error's text with what Statewall knows about it below. */
 export function withHint(text: string, error: RuleError): string {
   const hint = error instanceof RuleTextError ? error.hint : '';
@@ -116,8 +129,8 @@ class Front {
   run(words: Words): Outcome {
     const { ruleset } = this;
     const scope: Scope = {
-      isChain: (table, name) => openTable(ruleset, table as 'filter').chains.has(name),
-      chainNames: (table) => openTable(ruleset, table as 'filter').chains.keys(),
+      isChain: (table, name) => tableOf(ruleset, table)?.chains.has(name) === true,
+      chainNames: (table) => tableOf(ruleset, table)?.chains.keys() ?? [],
       warn: (message) => {
         this.err += warningLine(message);
       },

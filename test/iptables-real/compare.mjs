@@ -101,7 +101,7 @@ export function difference(sequence, ours) {
     if (/^Warning: Extension \S+ revision \d+ not supported/m.test(w.err)) return null;
     const g = got.outcomes[i];
     // what a file cannot hold is refused
-    if (/^cannot be kept: /.test(g.err) && w.status === 0) return unkept(g.err);
+    if (/^cannot be kept: /.test(g.err) && (w.status === 0 || w.status === 1)) return unkept(g.err);
     for (const what of ['status', 'out', 'err']) {
       const tidy = step.tool === '-save' && what === 'out' ? sorted : clean;
       const a = what === 'status' ? w.status : tidy(w[what]);

@@ -62,6 +62,9 @@ export const physdev: MatchExtension<PhysdevSpec> = {
 
 function portName(name: string, c: OptionContext): string {
   if (name.length > NAME_MAX) c.fail(`interface name \`${name}' must be shorter than IFNAMSIZ (${NAME_MAX})`, name);
+  if (/[/ ]/.test(name)) {
+    c.warn?.(`weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`);
+  }
   return name;
 }
 
