@@ -127,7 +127,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   /** Takes each packet that leaves or is delivered, in order; null: nobody does. */
   onEmit: EmitSink | null = null;
 
-  private readonly defragmenter: Defragmenter;
+  /** @internal */
+  readonly fragments: Defragmenter;
   /**
    * Options of the IPv4 packet that is on its way.
    * @internal
@@ -169,7 +170,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.network = compileHost(config);
     this.routing = this.network.routing;
     this.options = new IpOptions(this.routing);
-    this.defragmenter = new Defragmenter(fragmentLimits(this.network.sysctl));
+    this.fragments = new Defragmenter(fragmentLimits(this.network.sysctl));
     this.interfaces = this.network.interfaces;
     const ring = options.eventRing === undefined ? {} : { eventRing: options.eventRing };
     this.tracker = new Tracker({ settings: this.network.settings, seed, listener: this, ...ring });
@@ -205,12 +206,12 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.nowMs = nowMs;
     this.setStore.begin();
     this.tracker.advance(nowMs, EXPIRE_BUDGET);
-    if (nowMs >= this.defragmenter.dueMs) this.expireFragments();
+    if (nowMs >= this.fragments.dueMs) this.expireFragments();
   }
 
   /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
   private expireFragments(): void {
-    const d = this.defragmenter;
+    const d = this.fragments;
     while (d.expire(this.nowMs)) {
       const p = d.packet;
       if (p.family === AF_INET && this.routing.routeInput(p) === WAY_INPUT)
@@ -315,7 +316,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   defragment(p: Packet, hook: number): Packet | null {
     if ((p.has & HAS_FRAGMENT) === 0) return p;
     p.hook = hook;
-    const d = this.defragmenter;
+    const d = this.fragments;
     const user = hook === HOOK_PREROUTING ? DEFRAG_CONNTRACK_IN : DEFRAG_CONNTRACK_OUT;
     const result = d.receive(p, user, this.nowMs);
     if (result === DEFRAG_PASS) return p;
@@ -363,7 +364,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
    * @internal
    */
   get largestFragment(): number {
-    return this.defragmenter.maxSize;
+    return this.fragments.maxSize;
   }
 
   /** Interface on which the host sends a packet: by routing, else the one that the capture names. */
@@ -389,7 +390,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.emitting = p;
     this.emittingKind = kind;
     const joined = p.l3Len > mtu && isJoined(this, p);
-    const cut = joined ? FRAGMENT_WHOLE : this.refragmenter.refragment(p, this.defragmenter, mtu, this);
+    const cut = joined ? FRAGMENT_WHOLE : this.refragmenter.refragment(p, this.fragments, mtu, this);
     if (cut === FRAGMENT_WHOLE) this.onEmit?.(p.bytes, p.l3Off, p.end, p.outInterface, kind, hostMade);
     else if (cut === FRAGMENT_TOO_BIG) this.answerTooBig(p, mtu);
   }

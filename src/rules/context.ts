@@ -80,12 +80,23 @@ export interface LoadContext {
   fail(message: string, status?: 1 | 2): never;
 }
 
+/** How a packet had been cut before it was put together (conntrack/defrag). */
+export interface FragmentBorders {
+  /** Length of the IP header, or of the part that each IPv6 fragment has. */
+  readonly headerLen: number;
+  /** End of each fragment's payload, from the first payload byte on, in order; `cutCount` of them. */
+  readonly cuts: Int32Array;
+  readonly cutCount: number;
+}
+
 /** One a host, reused for each packet; what `match` and `target` functions may read and do. */
 export interface RuleContext {
   readonly tracker: Tracker;
   /** What SNAT, DNAT and their kin set up mappings with. */
   readonly nat: Nat;
   readonly interfaces: readonly (HostInterface | null)[];
+  /** Valid while the packet has HAS_REASSEMBLED. */
+  readonly fragments: FragmentBorders;
   /** Milliseconds of the host's clock (since the epoch). */
   nowMs: number;
   /** HOOK_ constant of the chain being walked (same as packet.hook). */

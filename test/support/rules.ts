@@ -28,6 +28,7 @@ export function testHost(...names: string[]): TestHost {
     tracker,
     nat: {} as RuleContext['nat'],
     interfaces,
+    fragments: { headerLen: 0, cuts: new Int32Array(0), cutCount: 0 },
     nowMs: 0,
     hook: 0,
     hotdrop: false,

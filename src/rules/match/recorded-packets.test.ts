@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { specOf } from '../../../test/support/option-lines.js';
 import { testHost } from '../../../test/support/rules.js';
-import { HAS_BROKEN_CHAIN, HAS_CUT, Packet } from '../../wire/packet.js';
+import { HAS_BROKEN_CHAIN, HAS_CUT, HAS_REASSEMBLED, Packet } from '../../wire/packet.js';
 import { parseNetwork } from '../../wire/parse.js';
 import type { LoadContext, RuleContext } from '../context.js';
 import type { MatchExtension } from '../extension.js';
@@ -177,6 +177,22 @@ describe('matches on what the host knows', () => {
     const p = new Packet();
     expect(parseNetwork(p, bytes, 0, length)).toBe(0);
     expect(loaded(sctp, `--chunk-types ${options}`, 2)(p, testHost('eth0').context)).toBe(expected);
+  });
+
+  test.each([
+    ['--algo bm --string "abcd"', [10, 20], true],
+    ['--algo bm --string "abcd"', [12, 20], false],
+    ['--algo kmp --string "abcd"', [12, 20], true],
+    ['--algo bm --from 30 --string "abcd"', [5, 10, 14], true],
+    ['--algo bm --from 31 --string "abcd"', [5, 10, 14], false],
+    ['--algo bm --to 33 --string "abcd"', [14], false],
+    ['--algo bm --string "abcd"', [13, 14], false],
+  ])('string %s in fragments that end at %j: %s', (options, cuts, expected) => {
+    const p = packetOf(40);
+    p.bytes.set([97, 98, 99, 100], 30);
+    p.has |= HAS_REASSEMBLED;
+    const fragments = { headerLen: 20, cuts: Int32Array.from([...cuts, 20]), cutCount: cuts.length + 1 };
+    expect(loaded(string, options, 2)(p, { ...testHost('eth0').context, fragments })).toBe(expected);
   });
 
   test('a header that the capture cut off does not drop the packet', () => {

@@ -1,4 +1,6 @@
 /** -m string: a text or any bytes anywhere in a packet, from its network header on. */
+import { HAS_REASSEMBLED, type Packet } from '../../wire/packet.js';
+import type { FragmentBorders } from '../context.js';
 import type { MatchExtension, OptionContext, RuleAround } from '../extension.js';
 import { EINVAL, ENOENT } from '../kernel-checks.js';
 import { not, uintOption } from '../values.js';
@@ -83,10 +85,15 @@ export const string: MatchExtension<StringSpec> = {
     const skip = skipTable(pattern, fold);
     const { from, to, invert } = spec;
     if (pattern.length === 0) return () => false;
-    return (p) => {
-      const limit = p.l3Off + to;
-      const end = Math.min(limit, p.end);
-      return contains(p.bytes, p.l3Off + from, end, pattern, fold, skip) !== invert;
+    const piecewise = spec.algorithm === 'bm';
+    return (p, c) => {
+      const begin = p.l3Off + from;
+      const end = Math.min(p.l3Off + to, p.end);
+      const found =
+        piecewise && (p.has & HAS_REASSEMBLED) !== 0
+          ? inFragment(p, begin, end, c.fragments, pattern, fold, skip)
+          : contains(p.bytes, begin, end, pattern, fold, skip);
+      return found !== invert;
     };
   },
 };
@@ -99,6 +106,27 @@ function refusedBy(spec: StringSpec, _around: RuleAround) {
   if (!known || spec.pattern.length === 0)
     return { errno: EINVAL, why: 'string: the pattern is empty, or for bm and kmp only' };
   return null;
+}
+
+/** The kernel's bm begins anew with each fragment of a packet that was put together: it sees nothing that crosses a border. */
+function inFragment(
+  p: Packet,
+  begin: number,
+  end: number,
+  fragments: FragmentBorders,
+  pattern: Uint8Array,
+  fold: Uint8Array,
+  skip: Uint8Array,
+): boolean {
+  const { cuts, cutCount } = fragments;
+  const payload = p.l3Off + fragments.headerLen;
+  let from = begin;
+  for (let i = 0; i < cutCount; i++) {
+    const cut = payload + (cuts[i] as number);
+    if (contains(p.bytes, from, Math.min(cut, end), pattern, fold, skip)) return true;
+    from = Math.max(begin, cut);
+  }
+  return false;
 }
 
 /** Horspool's search: one table, no state. `skip` says how far the window moves by the byte under its last place. */
