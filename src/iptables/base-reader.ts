@@ -41,6 +41,7 @@ export class BaseReader extends ExtensionReader {
     if (number === 0 && this.invert) this.fail('rule would never match protocol');
     if (number === 0) return;
     this.protocol = this.protocolMatch(number, this.invert);
+    this.protocolWord = name;
     // Of the extension headers ip6tables looks through, only ESP can be asked for by number.
     if (this.family !== 2 && !this.invert && (number === 43 || number === 44 || number === 51 || number === 60)) {
       this.warn(`never matched protocol: ${name}. use extension match instead.`);

@@ -47,6 +47,8 @@ export class ExtensionReader extends WordReader {
   protected invert = false;
   protected table = 'filter';
   protected protocol: { number: number; invert: boolean } | null = null;
+  /** -p's own word in lower case. */
+  protected protocolWord = '';
   /** -j as an extension. */
   protected target: TargetUse | null = null;
   protected matches: MatchUse[] = NO_MATCHES;
@@ -183,7 +185,8 @@ export class ExtensionReader extends WordReader {
     if (this.protocol === null || this.impliedUsed) return false;
     this.impliedUsed = true;
     const known = this.known.implied.get(this.protocol.number);
-    if (known === undefined) return false;
+    // found by name: only `-p mh` leads to the mh match, for /etc/protocols calls 135 otherwise
+    if (known === undefined || (known.extension.name === 'mh' && this.protocolWord !== 'mh')) return false;
     this.addMatch(known);
     return true;
   }
