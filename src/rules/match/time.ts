@@ -205,7 +205,7 @@ function readWeekDays(text: string, c: OptionContext): number {
       continue;
     }
     const named = WEEKDAYS.findIndex((name) => name !== '' && word.slice(0, 2) === name.slice(0, 2));
-    if (named < 0) c.fail(`${word} is not a valid day specifier`, text);
+    if (named < 0) c.fail(`${word.slice(0, 3)} is not a valid day specifier`, text);
     bits |= 1 << named;
   }
   return bits & 0xff;

@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import type { Family } from '../rules/model.js';
+import { emptyRuleset } from './edit.js';
+import { runBatchLine, runIptables } from './front.js';
+import { readRestoreCommand, readSaveCommand, runRestore, runSave } from './front-files.js';
+import { restoreRules } from './restore.js';
+import { printRuleset } from './save.js';
+import { splitShellLine } from './tokens.js';
+
+const words = (line: string): string[] => {
+  const w = splitShellLine(line);
+  return w.text.slice(0, w.count);
+};
+
+/** What the last of some commands prints, and its status. */
+function answer(lines: readonly string[], family: Family = 2): string {
+  const ruleset = emptyRuleset(family);
+  let last = { status: -1, out: '', err: '' };
+  for (const line of lines) last = runIptables(words(line), ruleset);
+  return `${last.status}|${last.out}|${last.err}`;
+}
+
+describe('-L prints the columns of iptables 1.8.9', () => {
+  const rules = [
+    '-N web',
+    '-A INPUT -s 10.0.0.0/8 ! -d 1.2.3.4 -i eth+ -p tcp --dport 22 -c 99999 100000 -j ACCEPT',
+    '-A INPUT -s 127.0.0.1 -d 127.0.0.0/8 -f -c 100499 9999499 -j web',
+    '-A INPUT ! -p udp -c 99999999999999 1 -g web',
+  ];
+  test.each([
+    [
+      '-L INPUT -n',
+      `Chain INPUT (policy ACCEPT)
+target     prot opt source               destination         
+ACCEPT     6    --  10.0.0.0/8          !1.2.3.4              tcp dpt:22
+web        0    -f  127.0.0.1            127.0.0.0/8         
+web       !17   --  0.0.0.0/0            0.0.0.0/0           [goto] 
+`,
+    ],
+    [
+      '-vL INPUT --line-numbers',
+      `Chain INPUT (policy ACCEPT 0 packets, 0 bytes)
+num   pkts bytes target     prot opt in     out     source               destination         
+1    99999  100K ACCEPT     tcp  --  eth+   any     10.0.0.0/8          !1.2.3.4              tcp dpt:ssh
+2     100K 9999K web        all  -f  any    any     localhost            loopback/8          
+3     100T     1 web       !udp  --  any    any     anywhere             anywhere            [goto] 
+`,
+    ],
+    [
+      '-nvxL INPUT 2',
+      '  100499  9999499 web        0    -f  *      *       127.0.0.1            127.0.0.0/8         \n',
+    ],
+    ['-L web', 'Chain web (2 references)\ntarget     prot opt source               destination         \n'],
+    ['-L INPUT 9', ''],
+    ['-S web', '-N web\n'],
+    ['-S INPUT 3 -v', '-A INPUT ! -p udp -c 99999999999999 1 -g web\n'],
+    ['-vS FORWARD', '-P FORWARD ACCEPT -c 0 0\n'],
+  ])('%s', (line, out) => {
+    expect(answer([...rules, line])).toBe(`0|${out}|`);
+  });
+
+  test('without -n an IPv6 address of zeros is anywhere, whatever its mask', () => {
+    expect(answer(['-A INPUT -s ::1/10 -d ::/0 -p ipv6-icmp', '-L INPUT 1'], 10)).toBe(
+      '0|           ipv6-icmp --  anywhere             anywhere            \n|',
+    );
+  });
+});
+
+describe('-v says what is done', () => {
+  test.each([
+    [['-v -A INPUT -p tcp ! -s 1.2.3.4 -j DROP'], 'DROP  tcp opt -- in * out * !1.2.3.4  -> 0.0.0.0/0  \n'],
+    [['-v -A FORWARD -p dccp -o ppp+'], '  33 opt -- in * out ppp+  0.0.0.0/0  -> 0.0.0.0/0  \n'],
+    [['-N a', '-N b', '-v -X'], "Deleting chain `a'\nDeleting chain `b'\n"],
+    [['-v -F INPUT'], "Flushing chain `INPUT'\n"],
+    [['-v -S FORWARD -Z'], "-P FORWARD ACCEPT -c 0 0\nZeroing chain `FORWARD'\n"],
+  ])('%j', (lines, out) => {
+    expect(answer(lines)).toBe(`0|${out}|`);
+  });
+});
+
+describe('what fails says so in the words of iptables, and what is known beyond them below', () => {
+  test.each([
+    [['-C INPUT -j LOG'], 'iptables: No chain/target/match by that name.\nhint: chain INPUT has no such rule\n', 1],
+    [['-X'], '', 0],
+    [['-N a', '-N b', '-A a -j b', '-X'], 'iptables: Too many links.\n', 1],
+    [['-A INPUT -j'], 'iptables v1.8.9 (legacy): option "-j" requires an argument\nTry', 2],
+    [['-t nosuch -L'], "iptables v1.8.9 (legacy): can't initialize iptables table `nosuch': Table does not exist", 3],
+    [['-L -Z -Z'], 'iptables v1.8.9 (legacy): Cannot use -Z with -Z\nTry', 2],
+    [['-F ""'], 'iptables: No chain/target/match by that name.\nhint: the name of the chain is empty\n', 1],
+    [['-A INPUT -s1.1.1.1'], "iptables v1.8.9 (legacy): host/network `-s1.1.1.1' not found\n", 2],
+    [
+      ['-A INPUT -m nosuch'],
+      "iptables v1.8.9 (legacy): Couldn't load match `nosuch':No such file or directory\n\nTry",
+      2,
+    ],
+  ])('%j', (lines, err, status) => {
+    const got = answer(lines).split('|');
+    expect(Number(got[0])).toBe(status);
+    expect(got[2]?.slice(0, err.length)).toBe(err);
+  });
+});
+
+test('-Z with a number forgets the listing before it; a listing behind it is given', () => {
+  const lines = ['-A INPUT -c 1 2', '-A INPUT -c 3 4'];
+  expect(answer([...lines, '-L -Z INPUT 1'])).toBe('0||');
+  expect(answer([...lines, '-Z INPUT 1 -S', '-S INPUT -v'])).toContain('-A INPUT -c 0 0\n-A INPUT -c 3 4\n');
+});
+
+test('a change of the table lets policies count from 0, rules go on', () => {
+  const lines = ['-P INPUT DROP -c 5 6', '-A INPUT -c 1 2'];
+  expect(answer([...lines, '-S INPUT -v'])).toContain('-P INPUT DROP -c 0 0\n-A INPUT -c 1 2\n');
+  expect(answer([...lines.slice(0, 1), '-S INPUT -v'])).toContain('-P INPUT DROP -c 5 6\n');
+});
+
+describe('--batch', () => {
+  test.each([
+    ["-A INPUT -m comment --comment 'a b'", '{"ok":true,"save":["-A INPUT -m comment --comment \\"a b\\""]}'],
+    ['-A INPUT -s 1.1.1.1,2.2.2.2', '{"ok":true,"save":["-A INPUT -s 1.1.1.1/32","-A INPUT -s 2.2.2.2/32"]}'],
+    ['-V', '{"ok":true,"save":[],"out":"iptables v1.8.9 (legacy)\\n"}'],
+    ['', '{"ok":false,"error":"iptables v1.8.9 (legacy): no command specified'],
+    ["-A 'x", '{"ok":false,"error":"no closing \'","exit":2}'],
+    ['-X nosuch', '{"ok":false,"error":"iptables: No chain/target/match by that name.'],
+  ])('%j', (line, json) => {
+    expect(runBatchLine(line, 2).slice(0, json.length)).toBe(json);
+    expect(() => JSON.parse(runBatchLine(line, 2))).not.toThrow();
+  });
+});
+
+describe('iptables-restore', () => {
+  const run = (argv: string, text: string, before = '') => {
+    const ruleset = restoreRules(before, 'before', 2, { counters: true });
+    const command = readRestoreCommand(words(argv), 2);
+    const outcome = command.end ?? runRestore(command, text, 'text', ruleset);
+    return { ...outcome, save: printRuleset(ruleset, { counters: true }) };
+  };
+
+  test('tables before the faulty one have taken effect', () => {
+    const r = run('', '*nat\n-A OUTPUT\nCOMMIT\n*filter\n-A INPUT -j NOSUCH\nCOMMIT\n');
+    expect(r.err).toBe(
+      "iptables-restore v1.8.9 (legacy): Couldn't load target `NOSUCH':No such file or directory\n\n" +
+        "Error occurred at line: 5\nTry `iptables-restore -h' or 'iptables-restore --help' for more information.\n" +
+        'hint: text:5:13: expected a target or a chain of table filter\n',
+    );
+    expect([r.status, r.isChanged, r.save.includes('*nat'), r.save.includes('*filter')]).toEqual([
+      2,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  test('--test changes nothing; -v tells', () => {
+    const r = run('-t -v', '# hello\n*filter\n:a - [0:0]\n-A a -j DROP\nCOMMIT\n', '*filter\n:old - [0:0]\nCOMMIT\n');
+    expect(r.out).toBe(
+      "# hello\nFlushing chain `INPUT'\nFlushing chain `FORWARD'\nFlushing chain `OUTPUT'\nFlushing chain `old'\n" +
+        "Deleting chain `old'\nDROP  all opt -- in * out *  0.0.0.0/0  -> 0.0.0.0/0  \n",
+    );
+    expect([r.status, r.isChanged, r.save.includes(':old')]).toEqual([0, false, true]);
+  });
+
+  test('the place and the reason of what the kernel refuses come as a hint', () => {
+    const r = run('', '*filter\n-A INPUT -m tcp --dport 1\nCOMMIT\n');
+    expect(r.err).toMatch(/^iptables-restore: line 3 failed\nhint: text:2:\d+: Invalid argument\./);
+  });
+});
+
+test('iptables-save prints one table, counters, JSON', () => {
+  const ruleset = restoreRules('*nat\nCOMMIT\n*filter\n[1:2] -A INPUT -j DROP\nCOMMIT\n', 'x', 2, { counters: true });
+  const save = (argv: string, json = false) => runSave(readSaveCommand(words(argv), 2), ruleset, null, json);
+  expect(save('-c -t filter').out).toContain('[1:2] -A INPUT -j DROP');
+  expect(save('-t nat').out).not.toContain('filter');
+  expect(save('-t filter', true).out.split('\n')[1]).toBe(
+    '{"table":"filter","chain":"INPUT","number":1,"packets":1,"bytes":2,"text":"-A INPUT -j DROP"}',
+  );
+  expect(save('-t nosuch').status).toBe(1);
+});
+
+test('counters print as whole numbers up to 2^64', () => {
+  expect(answer(['-A INPUT -c 18446744073709551615 9007199254740993', '-S INPUT -v'])).toContain(
+    '-c 18446744073709551615 9007199254740992',
+  );
+});
