@@ -12,7 +12,7 @@ import { parseNetwork, reparseNetwork } from '../../src/wire/parse.js';
 import { specOf } from '../support/option-lines.js';
 import { testHost } from '../support/rules.js';
 
-const CALLS = 1_000_000;
+const CALLS = 1_500_000;
 const ROUNDS = 6;
 
 type Call = (p: Packet, c: RuleContext) => unknown;
