@@ -10,7 +10,7 @@ import { type Outcome, printedBy, programName, warningLine, withHint } from './f
 import { type GetoptSpec, getopt } from './getopt.js';
 import { restoreRules } from './restore.js';
 import { chainsInOrder, printRule, printTable } from './save.js';
-import { restoreUsage } from './usage.js';
+import { restoreUsage, saveUsage } from './usage.js';
 
 const SAVE: readonly GetoptSpec[] = [
   { letter: 'c', name: 'counters', args: 0 },
@@ -22,6 +22,8 @@ const SAVE: readonly GetoptSpec[] = [
   { letter: '4', name: 'ipv4', args: 0 },
   { letter: '6', name: 'ipv6', args: 0 },
   { letter: 'b', name: '', args: 0 },
+  // the real program has none
+  { letter: 'h', name: 'help', args: 0 },
 ];
 
 const RESTORE: readonly GetoptSpec[] = [
@@ -60,7 +62,10 @@ export function readSaveCommand(argv: readonly string[], family: Family): SaveCo
     else if (letter === 't') command.table = value;
     else if (letter === 'f') command.file = value;
     else if (letter === 'b') command.err += '-b/--binary option is not implemented\n';
-    else if (letter === 'V') {
+    else if (letter === 'h') {
+      command.end = outcome(0, saveUsage(program), command.err);
+      return command;
+    } else if (letter === 'V') {
       command.end = outcome(0, `${program} ${IPTABLES_VERSION}\n`, command.err);
       return command;
     }
