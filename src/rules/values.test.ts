@@ -15,6 +15,13 @@ describe('numbers are read as strtoul with base 0 reads them', () => {
     ['-1', -1],
     ['1x', -1],
     ['0xg', -1],
+    [' +1', 1],
+    ['\t 0x1f', 31],
+    ['+ 1', -1],
+    ['++1', -1],
+    ['-0', -1],
+    ['+', -1],
+    ['1 ', -1],
   ])('%j', (text, value) => expect(readUint(text, 0, 0xffffffff)).toBe(value));
   test('out of range is none', () => expect([readUint('0', 1, 9), readUint('10', 1, 9)]).toEqual([-1, -1]));
 });

@@ -15,13 +15,12 @@ export interface Scan {
 }
 
 /**
- * Reads an unsigned number as strtoul with base 0 does (`0x` hexadecimal, leading `0` octal, blanks and a sign before it) from
- * `at`. Leaves value -1 where there is none or it exceeds `max`; of negative numbers only 0 does not.
+ * Reads an unsigned number as strtoul with base 0 does (`0x` hexadecimal, leading `0` octal, blanks and a plus sign before it) from
+ * `at`. Leaves value -1 where there is none or it exceeds `max`.
  */
 export function scanUint(text: string, at: number, max: number, scan: Scan): void {
   let base = 10;
-  const begin = startOfDigits(text, at);
-  let i = begin;
+  let i = startOfDigits(text, at);
   scan.value = NONE;
   scan.end = at;
   if (text.charCodeAt(i) === 48) {
@@ -38,10 +37,8 @@ export function scanUint(text: string, at: number, max: number, scan: Scan): voi
   for (let d = digit(text, i, base); d >= 0; d = digit(text, ++i, base)) value = value * base + d;
   if (i === first) return;
   scan.end = i;
-  if (value <= max && (value === 0 || text.charCodeAt(begin - 1) !== MINUS)) scan.value = value;
+  if (value <= max) scan.value = value;
 }
-
-const MINUS = 45;
 
 /** Steps over what strtoul takes before the digits. */
 function startOfDigits(text: string, at: number): number {
@@ -49,7 +46,7 @@ function startOfDigits(text: string, at: number): number {
   let c = text.charCodeAt(i);
   if (c >= 48) return i;
   while (c === 32 || (c >= 9 && c <= 13)) c = text.charCodeAt(++i);
-  return c === 43 || c === MINUS ? i + 1 : i;
+  return c === 43 ? i + 1 : i;
 }
 
 function digit(text: string, at: number, base: number): number {

@@ -105,7 +105,7 @@ function readIds(kind: AccountKind, option: string, text: string, invert: boolea
 
 /** As strtoul reads it: blanks and a plus sign may stand before it. */
 function readId(text: string): number {
-  return readUint(text.replace(/^\s*\+?/, ''), 0, ID_MAX);
+  return readUint(text, 0, ID_MAX);
 }
 
 function badValue(option: string, text: string, c: OptionContext): never {

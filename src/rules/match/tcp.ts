@@ -85,7 +85,7 @@ function readTcpPorts(value: string, inverted: boolean, c: OptionContext): PortR
 }
 
 function readFlagPair(value: string, invert: boolean, c: OptionContext): TcpSpec['flags'] {
-  const blank = value.indexOf(' ');
+  const blank = value.lastIndexOf(' ');
   const mask = readFlags(value.slice(0, blank), c);
   return { mask, wanted: readFlags(value.slice(blank + 1), c), invert };
 }
