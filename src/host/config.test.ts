@@ -120,6 +120,7 @@ describe('other keys', () => {
     [{ nfacct: { a: { quota: -1 } } }, 'nfacct.a.quota'],
     [{ nfacct: { a: { unit: 'packets' as const } } }, 'nfacct.a.unit'],
     [{ nfacct: { a: { quota: 1, unit: 'bits' as 'bytes' } } }, 'nfacct.a.unit'],
+    [{ osf: 'x' }, 'osf'],
     [{ cpu: -1 }, 'cpu'],
     [{ interfaces: [{ name: 'a', cpu: 0.5 }] }, 'interfaces[0].cpu'],
     [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, realm: 'x' }] }, 'routes[0].realm'],

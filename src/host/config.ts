@@ -6,6 +6,7 @@
 import type { TimeoutPolicy } from '../conntrack/lifecycle.js';
 import { Settings } from '../conntrack/sysctl.js';
 import type { HostInterface } from '../rules/context.js';
+import { FingerprintError, Fingerprints } from '../rules/fingerprints.js';
 import type { AccountingQuota } from '../rules/host-facts.js';
 import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
 import { AF_INET6 } from '../wire/packet.js';
@@ -119,6 +120,8 @@ export interface HostConfig {
   labels?: Record<string, number>;
   /** Accounting objects by name, for `-m nfacct`: a rule with another name is refused. Absent: each name that a rule uses is one. */
   nfacct?: Record<string, AccountingConfig | null>;
+  /** Text of a file of fingerprints (pf.os), for `-m osf`; in a host file, the name of the file. */
+  osf?: string;
   /** Number of the CPU that handles packets, for `-m cpu`; 0 where absent. */
   cpu?: number;
 }
@@ -163,6 +166,8 @@ export interface HostNetwork {
   labels: ReadonlyMap<string, number>;
   /** By name; null: those that rules name. */
   accounting: ReadonlyMap<string, AccountingQuota | null> | null;
+  /** null: the description names none. */
+  fingerprints: Fingerprints | null;
   /** By interface index; [0] for what the host makes. */
   cpus: Int32Array;
   sets: ReadonlyMap<string, SetConfig>;
@@ -253,6 +258,7 @@ export function compileHost(config: HostConfig): HostNetwork {
     sockets: config.sockets?.map((item, n) => compileSocket(item, `sockets[${n}]`, complain)) ?? null,
     labels: compileLabels(config.labels ?? {}),
     accounting: config.nfacct === undefined ? null : compileAccounting(config.nfacct),
+    fingerprints: config.osf === undefined ? null : compileFingerprints(config.osf),
     cpus: compileCpus(config, interfaces),
     sets: new Map(Object.entries(config.sets ?? {})),
   };
@@ -287,6 +293,15 @@ function compileAccounting(objects: Readonly<Record<string, AccountingConfig | n
     compiled.set(name, quota === null ? null : { limit: quota, packets: unit === 'packets' });
   }
   return compiled;
+}
+
+function compileFingerprints(text: string): Fingerprints {
+  try {
+    return new Fingerprints(text);
+  } catch (error) {
+    if (!(error instanceof FingerprintError)) throw error;
+    return complain('osf', `line ${error.line} of the fingerprints: ${error.message}`);
+  }
 }
 
 function compileCpus(config: HostConfig, interfaces: readonly (HostInterface | null)[]): Int32Array {

@@ -14,7 +14,7 @@ const LINK_LOCAL = Int32Array.of(0xfe800000, 0, 0, 1);
 
 /** The facts of one host. */
 export function hostFacts(network: HostNetwork, tracker: Tracker, around: Bystander): HostFacts {
-  const { routing, cpus, sockets, labels, accounting } = network;
+  const { routing, cpus, sockets, labels, accounting, fingerprints } = network;
   const routes: RouteFacts = {
     routeTo: (family, words, at) => routing.find(family, words, at),
     typeOf: (route) => routing.typeOf(route),
@@ -28,6 +28,7 @@ export function hostFacts(network: HostNetwork, tracker: Tracker, around: Bystan
     cpuOf: (p) => cpus[around.answering > 0 ? around.arrivedOn : p.inInterface] ?? 0,
     labels,
     accounting,
+    fingerprints,
   };
 }
 

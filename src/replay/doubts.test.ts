@@ -123,6 +123,29 @@ test('where the host file names sockets, nothing is in doubt', async () => {
   expect(warnings).toEqual([]);
 });
 
+describe('fingerprints', () => {
+  const rules = '*filter\n:OUTPUT ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m osf --genre Linux\nCOMMIT\n';
+  writeFileSync(file('osf-rules'), rules);
+  writeFileSync(file('systems'), '*:64:1:60:M*,S,T,N,W7:Linux:2.6::Linux\n');
+  writeFileSync(file('osf'), 'interfaces: [{name: eth0, addresses: [10.0.0.1/24]}]\nosf: systems\n');
+  writeFileSync(file('osf-bad'), 'osf: without\n');
+  writeFileSync(file('osf-missing'), 'osf: nowhere\n');
+
+  test('a file of them lies beside the host file', async () => {
+    const { text } = await replay({ host: file('osf'), rules: file('osf-rules'), show: 'summary-json' });
+    expect(JSON.parse(text).packets).toBe(2);
+  });
+
+  test('what is wrong with it is told at the host file that names it', async () => {
+    await expect(replay({ host: file('osf-bad'), rules: file('osf-rules') })).rejects.toThrow(
+      `${file('osf-bad')}:1:6: line 1 of the fingerprints: expected 9 fields`,
+    );
+    await expect(replay({ host: file('osf-missing'), rules: file('osf-rules') })).rejects.toThrow(
+      `cannot read ${file('nowhere')}`,
+    );
+  });
+});
+
 test('a host tells of the packets since its rules were loaded', () => {
   const host = new Host({ interfaces: [{ name: 'eth0', addresses: ['10.0.0.1/24'] }] });
   const send = () => host.send(SENT.slice(), 0, SENT.length, SENT.length, LINKTYPE_RAW);

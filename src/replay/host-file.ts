@@ -53,6 +53,7 @@ const TOP = [
   'sockets',
   'labels',
   'nfacct',
+  'osf',
   'cpu',
 ];
 const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu', 'cpu'];
@@ -115,6 +116,7 @@ class HostFileReader {
       else if (key === 'sockets') config.sockets = this.list(value, key, (n, p) => this.socket(n, p));
       else if (key === 'labels') config.labels = this.named(value, key, (n, p) => this.number(n, p));
       else if (key === 'nfacct') config.nfacct = this.named(value, key, (n, p) => this.accounting(n, p));
+      else if (key === 'osf') config.osf = this.string(value, key);
       else config.cpu = this.number(value, key);
     }
   }

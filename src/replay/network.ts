@@ -1,5 +1,6 @@
 /** The host's configuration: from --host, or made from --local and what the captures tell. */
 import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
 import { parseAddress } from '../flow/address.js';
 import { dottedName, type HostConfig } from '../host/config.js';
 import { isSysctlKnown, sysctlProblem } from '../host/sysctl-values.js';
@@ -18,9 +19,14 @@ export function readText(file: string): string {
   }
 }
 
-/** The parsed file of --host, null where none was given. */
+/** The parsed file of --host, null where none was given; the file of fingerprints that it names, beside it, is read. */
 export function readHostFile(options: ReplayOptions): HostFile | null {
-  return options.host === null ? null : parseHostFile(readText(options.host), options.host);
+  if (options.host === null) return null;
+  const file = parseHostFile(readText(options.host), options.host);
+  const { osf } = file.config;
+  if (osf !== undefined)
+    file.config.osf = readText(isAbsolute(osf) || options.host === '-' ? osf : join(dirname(options.host), osf));
+  return file;
 }
 
 /**

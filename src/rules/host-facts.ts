@@ -3,6 +3,7 @@
  * accounting objects. Constant from the host's making on, so that an extension takes hold of it when its rule is loaded.
  */
 import type { Packet } from '../wire/packet.js';
+import type { Fingerprints } from './fingerprints.js';
 
 /** What `SocketFacts` returns where there is no such socket. */
 export const NO_SOCKET = -1;
@@ -92,6 +93,8 @@ export interface HostFacts {
   labels: ReadonlyMap<string, number>;
   /** Accounting objects by name; null: every name that a rule uses is one. */
   accounting: ReadonlyMap<string, AccountingQuota | null> | null;
+  /** null: the host's description names none. */
+  fingerprints: Fingerprints | null;
 }
 
 /** Of a host of which nothing is known. */
@@ -107,4 +110,5 @@ export const NO_FACTS: HostFacts = {
   cpuOf: () => 0,
   labels: new Map(),
   accounting: null,
+  fingerprints: null,
 };

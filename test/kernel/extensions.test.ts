@@ -11,7 +11,6 @@ const NOT_RECORDED: Readonly<Record<string, string>> = {
   '-m frag':
     'fragments are put together before any rule; packets without tracking are in fixtures/rules/match-packets.tsv',
   '-m ipvs': 'the kernel that was recorded is built without IPVS',
-  '-m osf': 'no fingerprints were loaded, and none are simulated: it never matches',
   '-j CLUSTERIP': 'gone from the kernel since 6.3',
   '-j LED': 'the kernel that was recorded is built without it',
   '-j SECMARK': 'taken only where SELinux runs',

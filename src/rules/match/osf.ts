@@ -1,6 +1,10 @@
-/** -m osf: the operating system that a SYN's TCP options betray (xt_osf.c, nfnetlink_osf.c). */
+/**
+ * -m osf: the operating system that a SYN's TCP options betray (xt_osf.c, nfnetlink_osf.c). The kernel passes over `!`, and what
+ * `--log` tells goes to no log that is there by itself: so it is here.
+ */
 import { AF_INET, HOOK_FORWARD, HOOK_INPUT, HOOK_PREROUTING, IPPROTO_TCP } from '../../wire/packet.js';
 import type { MatchExtension } from '../extension.js';
+import { OSF_TTL_EXACT } from '../fingerprints.js';
 import { EINVAL, wantsHooks } from '../kernel-checks.js';
 import { not, uintOption } from '../values.js';
 
@@ -8,9 +12,9 @@ import { not, uintOption } from '../values.js';
 export interface OsfSpec {
   genre: string;
   invert: boolean;
-  /** 0: the TTL must be exact, or on the local net less; 1: less; 2: not looked at. -1 = not given: as 0. */
+  /** 0: the TTL must be the fingerprint's; 1: no more than that; 2: it is not looked at. -1 = not given: as 0. */
   ttl: number;
-  /** 0: all matching entries are logged, 1: the first, 2: those of unknown ones. -1 = not given. */
+  /** 0: all that match are logged, 1: the first, 2: only what is known. -1 = not given. */
   log: number;
 }
 
@@ -45,6 +49,14 @@ export const osf: MatchExtension<OsfSpec> = {
       return { errno: EINVAL, why: '-m osf needs -p tcp' };
     return wantsHooks('osf', HOOKS, around, 'PREROUTING, INPUT and FORWARD');
   },
-  unsupported: 'there are no fingerprints of operating systems here: no packet counts as one of that system',
-  load: () => () => false,
+  unsupported: 'the host file names no fingerprints of operating systems: no packet counts as one of that system',
+  isDoubtful: (_spec, c) => c.facts.fingerprints === null,
+  load(spec, { facts: { fingerprints } }) {
+    if (fingerprints === null) return () => false;
+    // with --log all fingerprints are gone through, and each of them counts
+    const genre = spec.log < 0 ? spec.genre : '';
+    const ttl = spec.ttl < 0 ? OSF_TTL_EXACT : spec.ttl;
+    if (spec.log < 0 && genre === '') return () => false;
+    return (p) => fingerprints.match(p, genre, ttl);
+  },
 };
