@@ -65,6 +65,7 @@ export {
   type TableName,
   type Target,
 } from './rules/model.js';
+export type { SetSummary, Sets } from './rules/set/sets.js';
 export {
   CT_ESTABLISHED,
   CT_INVALID,

@@ -22,6 +22,7 @@ export const COVERED_BY: Readonly<Record<string, { test: string; runsBuilt?: boo
   // every match and target stands in the rules of some recorded case
   'src/rules/match/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/rules/target/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
+  'src/rules/set/': { test: 'src/rules/match/set.test.ts' },
 };
 
 /** Shipped files that only tests use, and why. */

@@ -2,7 +2,6 @@
 
 import { SET_IN } from './codes.js';
 import { SetFault } from './fault.js';
-import { setKind } from './kinds.js';
 import { change, runSetScript, setError, testElement } from './script.js';
 import { elementTexts, listText, saveText } from './set-text.js';
 import { SetStore } from './store.js';
@@ -107,11 +106,6 @@ export class Sets {
   private chosen(name: string) {
     return this.store.all().filter((set) => name === '' || set.name === name);
   }
-}
-
-/** Whether there is a set type of this name. */
-export function isSetType(name: string): boolean {
-  return setKind(name) !== undefined;
 }
 
 function quoted(word: string): string {
