@@ -102,6 +102,9 @@ export class ExtensionReader extends WordReader {
   }
 
   private loadExtension(known: Loaded['known'], spec: unknown): void {
+    if (known.extension.notInKernel === true) {
+      this.warn(`Extension ${known.extension.name} revision 0 not supported, missing kernel module?`);
+    }
     const free = this.loaded[this.loadedCount++];
     if (free === undefined) {
       this.loaded.push({ known, spec, seen: new Set(), at: this.blame });

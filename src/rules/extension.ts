@@ -76,6 +76,8 @@ export interface KernelRefusal {
 export interface Extension<S = any> {
   name: string;
   families: readonly Family[];
+  /** The kernel that is simulated does not have it: iptables warns where it is named, and `refusedBy` refuses the rule. */
+  notInKernel?: true;
   options: readonly OptionSpec[];
   /** A spec with defaults. */
   init(family: Family): S;

@@ -23,6 +23,7 @@ const ID_LEN = 16;
 export const LED: TargetExtension<LedSpec> = {
   name: 'LED',
   families: [AF_INET, AF_INET6],
+  notInKernel: true,
   options: [
     { name: 'led-trigger-id', args: 1, required: true },
     { name: 'led-delay', args: 1 },

@@ -26,6 +26,7 @@ const UINT64_MAX = 18446744073709551615n;
 export const ULOG: TargetExtension<UlogSpec> = {
   name: 'ULOG',
   families: [AF_INET],
+  notInKernel: true,
   options: [
     { name: 'ulog-nlgroup', args: 1 },
     { name: 'ulog-prefix', args: 1 },
