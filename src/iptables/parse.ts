@@ -171,8 +171,14 @@ export class CommandParser extends BaseReader {
       const found = this.candidates(name);
       if (found.length === 1) {
         const { base, loaded, option } = found[0] as Candidate;
-        if (base !== null) this.baseLong(base, attached, word, tableFixed);
-        else this.takeOption(loaded as Loaded, option as OptionSpec, attached);
+        if (base !== null) {
+          this.baseLong(base, attached, word, tableFixed);
+          return;
+        }
+        // getopt's complaint about a missing value makes iptables load the match of -p: twice there, the beginning is ambiguous
+        const lacks = option?.args === 1 && attached === null && this.at >= this.words.count;
+        if (lacks && this.loadImplied()) continue;
+        this.takeOption(loaded as Loaded, option as OptionSpec, attached);
         return;
       }
       if (!this.loadImplied()) break;
@@ -409,6 +415,7 @@ export class CommandParser extends BaseReader {
       : NO_ADDRESSES;
     this.checkLists(sources.length, destinations.length);
     this.checkLegal();
+    if (takesRule) this.checkInterfaces();
     const table = this.checkTable();
     // `-F "$chain"` with the variable unset must not flush all
     if (this.isChainEmpty)
@@ -477,7 +484,6 @@ export class CommandParser extends BaseReader {
     destinations: readonly AddressMatch[],
     position: Position,
   ): Rule[] {
-    this.checkInterfaces();
     const target = this.makeTarget();
     const rules: Rule[] = [];
     for (let s = 0; s < Math.max(1, sources.length); s++) {
