@@ -40,6 +40,8 @@ const RESTORE: readonly GetoptSpec[] = [
   { letter: 'b', name: '', args: 0 },
 ];
 
+const NO_BINARY = '-b/--binary option is not ' + 'implemented\n';
+
 /** An iptables-save command line. */
 export interface SaveCommand {
   counters: boolean;
@@ -61,7 +63,7 @@ export function readSaveCommand(argv: readonly string[], family: Family): SaveCo
     if (letter === 'c') command.counters = true;
     else if (letter === 't') command.table = value;
     else if (letter === 'f') command.file = value;
-    else if (letter === 'b') command.err += '-b/--binary option is not implemented\n';
+    else if (letter === 'b') command.err += NO_BINARY;
     else if (letter === 'h') {
       command.end = outcome(0, saveUsage(program), command.err);
       return command;
@@ -171,7 +173,7 @@ function takeRestoreOption(
   else if (letter === 'n') command.noflush = true;
   else if (letter === 't') command.test = true;
   else if (letter === 'T') command.table = value;
-  else if (letter === 'b') command.err += '-b/--binary option is not implemented\n';
+  else if (letter === 'b') command.err += NO_BINARY;
   else if (letter === 'V') command.end = outcome(0, `${program} ${IPTABLES_VERSION}\n`, command.err);
   else if (letter === 'h') command.end = outcome(0, '', command.err + restoreUsage(program));
   else if (letter === 'w') {

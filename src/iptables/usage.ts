@@ -90,7 +90,8 @@ export function restoreUsage(program: string): string {
 
 Usage: statewall ${program} --ruleset FILE [OPTIONS] [TEXT]
 
-Reads rules as ${program.replace('restore', 'save')} prints them from TEXT or standard input. Each table takes effect at its COMMIT, whole or not at all.
+Reads rules as ${program.replace('restore', 'save')} prints them from TEXT or standard input. Each table takes effect at its
+COMMIT, whole or not at all.
 
 Options:
   -n, --noflush                 keep what is there
