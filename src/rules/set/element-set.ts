@@ -486,13 +486,6 @@ export class ElementSet extends IpSet {
     for (const l of this.lengths) l.clear();
   }
 
-  shift(ticks: number): void {
-    const { expires, top } = this.elements;
-    this.sweepAt = 0;
-    if (this.options.timeout === NO_TIMEOUT) return;
-    for (let e = 0; e < top; e++) if (expires[e]! > 0) expires[e]! += ticks;
-  }
-
   size(): number {
     const { elements } = this;
     if (!elements.extensions.timeout) return elements.count;

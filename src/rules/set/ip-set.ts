@@ -43,7 +43,7 @@ export interface SetOptions {
 
 /** The clock of the sets; ticks are the kernel's jiffies. */
 export interface SetClock {
-  /** Ticks since the epoch. */
+  /** Ticks since the clock began. */
   tick(): number;
 }
 
@@ -77,8 +77,6 @@ export abstract class IpSet {
   abstract test(entry: SetEntry): number;
   /** Takes all elements out. */
   abstract flush(): void;
-  /** All timeouts run that many ticks longer: the clock began. */
-  abstract shift(ticks: number): void;
   /** Takes elements out that ended. */
   protected abstract sweep(tick: number): void;
 

@@ -192,10 +192,6 @@ export class ListSet extends IpSet {
     while (this.members.length > 0) this.drop(this.members.length - 1);
   }
 
-  shift(ticks: number): void {
-    for (const m of this.members) if (m.expires > 0) m.expires += ticks;
-  }
-
   size(): number {
     return this.present().length;
   }

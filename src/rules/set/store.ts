@@ -19,7 +19,8 @@ export class SetStore implements SetClock, Members {
   /** By place; null: it is free. */
   private readonly places: (IpSet | null)[] = [];
   private readonly byName = new Map<string, number>();
-  private begun = false;
+  /** Tick of the epoch at which the clock began; -1 = it has not. */
+  private base = -1;
   /** Places that the rules of each family hold, once a use; those of the rules that are being loaded. */
   private readonly held = new Map<number, number[]>();
   private pending: number[] = [];
@@ -27,16 +28,14 @@ export class SetStore implements SetClock, Members {
   /** @param time The clock in ms since the epoch; below 0: it has not begun. */
   constructor(private readonly time: { readonly nowMs: number }) {}
 
+  /** Counted from the beginning of the clock, so that it is a small number: others would be allocated when they are returned. */
   tick(): number {
-    return this.time.nowMs > 0 ? Math.floor(this.time.nowMs / TICK_MS) : 0;
+    return this.base < 0 ? 0 : Math.floor(this.time.nowMs / TICK_MS) - this.base;
   }
 
   /** The clock began: what was added before begins to run out now. Further calls change nothing. */
   begin(): void {
-    if (this.begun) return;
-    this.begun = true;
-    const tick = this.tick();
-    for (const set of this.places) set?.shift(tick);
+    if (this.base < 0) this.base = Math.floor(this.time.nowMs / TICK_MS);
   }
 
   /** The place of a name, -1 = there is no such set. */
