@@ -178,7 +178,7 @@ function readPart(spec: HmarkSpec, option: string, text: string, c: OptionContex
 
 /** Ports and SPI share their place, as they do in the packet. */
 function give(spec: HmarkSpec, part: Part, value: number, family: Family): void {
-  if (!spec.given.includes(part)) spec.given.push(part);
+  spec.given = PARTS.filter((other) => other === part || spec.given.includes(other));
   const all = family === AF_INET ? 32 : 128;
   if (part === 'src-prefix') fillMask(all, spec.source);
   else if (part === 'dst-prefix') fillMask(all, spec.destination);
