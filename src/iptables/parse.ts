@@ -177,7 +177,7 @@ export class CommandParser extends BaseReader {
         }
         // getopt's complaint about a missing value makes iptables load the match of -p: twice there, the beginning is ambiguous
         const lacks = option?.args === 1 && attached === null && this.at >= this.words.count;
-        if (lacks && this.loadImplied()) continue;
+        if (lacks && this.loadImplied() && this.loaded[this.loadedCount - 1]?.known === loaded?.known) break;
         this.takeOption(loaded as Loaded, option as OptionSpec, attached);
         return;
       }
