@@ -320,14 +320,15 @@ class Restore {
    * the command takes no counters, or nothing else is right either.
    */
   private parseCounted(table: Table, line: string, from: number): Command | null {
+    const areNumbers = DIGITS.test(this.packets) && DIGITS.test(this.bytes);
     let command: Command | null = null;
     try {
-      command = this.parse(table);
+      if (areNumbers) command = this.parse(table);
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
     }
     const plain = command !== null && !command.hasCounters && (command.verb === 'A' || command.verb === 'I');
-    if (plain && DIGITS.test(this.packets) && DIGITS.test(this.bytes)) {
+    if (plain) {
       for (const rule of (command as Command).rules) {
         rule.packets = readCounter(this.packets);
         rule.bytes = readCounter(this.bytes);
