@@ -293,7 +293,10 @@ describe('IPv4 options on the way through', () => {
     ['record route', [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0], '070b080a0200010000000000'],
     ['record route that is full', [7, 7, 8, 9, 9, 9, 9, 0], '0707080909090900'],
     ['time', [68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0], '440c090002932e0000000000'],
-    ['time and address', [68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0], '440c0d010a02000102932e00'],
+    ['time and address', [68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0], '440c0d010a01000102932e00'],
+    ['time and address, without room for both', [68, 8, 5, 1, 0, 0, 0, 0], 'wrong at 22'],
+    ['a timestamp of an unknown kind, without room', [68, 7, 7, 7, 0, 0, 0, 0], 'wrong at 22'],
+    ['a count of lost timestamps that is full', [68, 4, 5, 0xf0], 'wrong at 23'],
     ['timestamps that are full count on', [68, 8, 9, 0, 1, 2, 3, 4], '4408091001020304'],
     ['router alert and padding', [148, 4, 0, 0, 1, 1, 1, 1], '9404000001010101'],
     ['what follows the end is made zero', [0, 5, 6, 7], '00000000'],
@@ -315,5 +318,7 @@ describe('IPv4 options on the way through', () => {
     expect(error([68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0])).toBe('48440c0d0002932e0002932e00');
     expect(error([7, 7, 4, 0, 0, 0, 0, 0]).slice(0, 18)).toBe('470707080a01000100');
     expect(error([148, 4, 0, 0]).slice(0, 2)).toBe('45');
+    // but not one that is wrong
+    expect(error([68, 7, 7, 0, 0, 0, 0, 0]).slice(0, 2)).toBe('45');
   });
 });

@@ -66,16 +66,14 @@ export class IpOptions {
   }
 
   /**
-   * Enters the address of the way out after FORWARD, for a packet that `receive` has read, and makes the header checksum right
-   * if anything changed. Overwrites routing's results with the route to the destination.
+   * Enters the address of the way out into the recorded route after FORWARD, for a packet that `receive` has read, and makes the
+   * header checksum right if anything changed. (Timestamps keep the address of the way in: the kernel has those of source routes only.) Overwrites routing's results with the route to the destination.
    */
   forward(p: Packet): void {
     if (!this.#changed) return;
     this.#routing.selectSource(AF_INET, p.tuple, T_DST, this.#source, 0);
     const rr = p.l3Off + this.#rr;
-    const ts = p.l3Off + this.#ts;
     if (this.#rrOpen) writeWord(p.bytes, rr + p.bytes[rr + 2]! - 5, this.#source[0]!);
-    if (this.#tsAddress) writeWord(p.bytes, ts + p.bytes[ts + 2]! - 9, this.#source[0]!);
     writeHeaderChecksum(p.bytes, p.l3Off, headerLenOf(p));
   }
 
@@ -186,16 +184,19 @@ export class IpOptions {
     const pointer = bytes[at + 2]!;
     if (pointer < 5) return 2;
     const kind = bytes[at + 3]! & 15;
+    const overflow = bytes[at + 3]! >> 4;
+    const full = pointer > length;
+    if (full && kind !== TS_PRESPECIFIED && overflow === 15) return 3;
+    const room = kind === TS_AND_ADDRESS || kind === TS_PRESPECIFIED ? 8 : 4;
+    if (!full && pointer + room - 1 > length) return 2;
+    // only now: an error about the option does not bear it
     this.#ts = off;
-    if (pointer > length) {
+    if (full) {
       if (kind === TS_PRESPECIFIED) return OPTIONS_OK;
-      const overflow = bytes[at + 3]! >> 4;
-      if (overflow === 15) return 3;
       bytes[at + 3] = kind | ((overflow + 1) << 4);
       this.#changed = true;
       return OPTIONS_OK;
     }
-    if (pointer + (kind === TS_ONLY ? 3 : 7) > length && (kind <= TS_AND_ADDRESS || kind === TS_PRESPECIFIED)) return 2;
     if (kind === TS_ONLY) {
       this.#stamp(bytes, at + pointer - 1, at, pointer + 4);
     } else if (kind === TS_AND_ADDRESS) {
