@@ -7,7 +7,7 @@ import { Sets } from '../../src/rules/set/sets.js';
 import type { Packet } from '../../src/wire/packet.js';
 import * as K from '../support/rules.js';
 
-const PACKETS = 100_000;
+const PACKETS = 200_000;
 const RULES = `*mangle
 -A FORWARD -m set --match-set nets src
 -A FORWARD -m set --match-set few src -m set ! --match-set ports src,dst

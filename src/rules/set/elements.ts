@@ -127,14 +127,13 @@ export class Elements {
   insert(key: Int32Array, hash: number): number {
     const e = this.free.pop() ?? this.top++;
     if (e >= this.capacity) this.grow();
-    this.keys.set(key.subarray(0, this.keyWords), e * this.keyWords);
+    for (let w = 0, at = e * this.keyWords; w < this.keyWords; w++) this.keys[at + w] = key[w]!;
     this.hashes[e] = hash;
     this.flags[e] = ELEMENT_USED;
     const { extensions } = this;
     if (extensions.timeout) this.expires[e] = 0;
     if (extensions.counters) this.packets[e] = this.bytes[e] = 0;
     if (this.comments !== null) this.comments[e] = '';
-    if (extensions.skbinfo) this.skbinfo.fill(0, e * 4, e * 4 + 4);
     this.enter(e);
     this.count++;
     return e;
