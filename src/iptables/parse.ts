@@ -171,14 +171,11 @@ export class CommandParser extends BaseReader {
       const found = this.candidates(name);
       if (found.length === 1) {
         const { base, loaded, option } = found[0] as Candidate;
-        if (base !== null) {
-          this.baseLong(base, attached, word, tableFixed);
-          return;
-        }
         // getopt's complaint about a missing value makes iptables load the match of -p: twice there, the beginning is ambiguous
         const lacks = option?.args === 1 && attached === null && this.at >= this.words.count;
         if (lacks && this.loadImplied() && this.loaded[this.loadedCount - 1]?.known === loaded?.known) break;
-        this.takeOption(loaded as Loaded, option as OptionSpec, attached);
+        if (base !== null) this.baseLong(base, attached, word, tableFixed);
+        else this.takeOption(loaded as Loaded, option as OptionSpec, attached);
         return;
       }
       if (!this.loadImplied()) break;
