@@ -5,6 +5,8 @@ import { SetAsk } from './ask.js';
 import type { SetStore } from './store.js';
 
 const NAME_MAX = 31;
+/** Sets named in a message at most. */
+const NAMES_SHOWN = 10;
 /** Most parts (IPSET_DIM_MAX). */
 const DIMENSIONS_MAX = 6;
 
@@ -43,11 +45,19 @@ export interface LoadedSet {
   ask: SetAsk;
 }
 
+/** What there is instead, for the message about a set that is not there. */
+function setsThere(store: SetStore | null): string {
+  const names = store?.all().map((set) => set.name) ?? [];
+  if (names.length === 0)
+    return 'this host has no sets: they come from its description or from what ipset save printed';
+  return `expected one of ${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', ...' : ''}`;
+}
+
 /** Finds the set and holds it. @throws RuleError: there is none, or its family is not the rule's. */
 export function loadSet({ name, sides }: SetReference, c: LoadContext): LoadedSet {
   const store = c.sets;
   const index = store?.indexOf(name) ?? -1;
-  if (store === null || index < 0) return c.fail(`Set ${name} doesn't exist.`, 2);
+  if (store === null || index < 0) return c.fail(`Set ${name} doesn't exist.\n${setsThere(store)}`, 2);
   const { family } = store.at(index).options;
   if (family !== 0 && family !== c.family) {
     const version = family === 2 ? 'IPv4' : 'IPv6';
