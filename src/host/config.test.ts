@@ -127,6 +127,11 @@ describe('other keys', () => {
     [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, realm: 65536 }] }, 'routes[0].realm'],
     [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, realm: '1/2/3' }] }, 'routes[0].realm'],
     [{ routes: [{ to: 'fd00::/8', type: 'blackhole' as const, realm: 1 }] }, 'routes[0].realm'],
+    [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, mark: 0 }] }, 'routes[0].mark'],
+    [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, mark: '1/0' }] }, 'routes[0].mark'],
+    [{ routes: [{ to: '10.0.0.0/8', type: 'blackhole' as const, mark: 'x' }] }, 'routes[0].mark'],
+    [{ routes: [{ to: '10.0.0.0/8', type: 'local' as const, dev: 'lo' }] }, 'routes[0].mark'],
+    [{ routes: [{ to: '10.0.0.0/8', type: 'local' as const, mark: 1 }] }, 'routes[0].dev'],
   ])('%j is refused', (config, path) => {
     expect(placeOf(config)).toBe(path);
   });

@@ -10,6 +10,7 @@ import { FingerprintError, Fingerprints } from '../rules/fingerprints.js';
 import type { AccountingQuota } from '../rules/host-facts.js';
 import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
 import { AF_INET6 } from '../wire/packet.js';
+import type { RouteMark } from './marked-routes.js';
 import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
 import { ROUTE_TYPES, Routing } from './routing.js';
@@ -41,14 +42,22 @@ export interface RouteConfig {
   via?: string;
   /** Needed for unicast routes. */
   dev?: string;
-  /** unicast where absent. The others end a packet's way: blackhole in silence, the others with an ICMP error. */
-  type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  /**
+   * unicast where absent. blackhole, unreachable, prohibit end a packet's way: the first in silence, the others with an ICMP error.
+   * local, which needs a mark, delivers packets to the host whatever their address, as a transparent proxy wants it.
+   */
+  type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'local';
   /** Among routes of the same length the lowest wins; 0 (IPv4) or 1024 (IPv6) where absent. */
   metric?: number;
   /** Source address for packets that the host makes. */
   src?: string;
   /** Routing realm, for `-m realm`: a number, `cosmos` (0), or `SOURCE/DESTINATION` as ip-route's `realms` takes it. IPv4 only. */
   realm?: number | string;
+  /**
+   * Only packets with this mark look the route up, before those without a mark: `1`, `0x1/0xff`. As `ip rule add fwmark` and a route in
+   * the table that it names.
+   */
+  mark?: number | string;
 }
 
 /** Who sits behind which MAC address. */
@@ -372,7 +381,7 @@ function compileRoute(item: RouteConfig, path: string, interfaceIndex: Map<strin
   }
   const dev = item.dev === undefined ? 0 : interfaceIndex.get(item.dev);
   if (dev === undefined) throw new HostConfigError(`${path}.dev`, `there is no interface ${quote(item.dev)}`);
-  if (dev === 0 && type === 'unicast') throw new HostConfigError(`${path}.dev`, 'is missing');
+  if (dev === 0 && (type === 'unicast' || type === 'local')) throw new HostConfigError(`${path}.dev`, 'is missing');
   const src = new Int32Array(ADDRESS_WORDS);
   const hasSource = item.src !== undefined;
   if (hasSource && parseAddress(String(item.src), src) !== to.family) {
@@ -387,7 +396,31 @@ function compileRoute(item: RouteConfig, path: string, interfaceIndex: Map<strin
       `${path}.realm`,
       `expected 0 to 65535, cosmos, or two of them as SOURCE/DESTINATION, of an IPv4 route, got ${quote(item.realm)}`,
     );
-  return { ...to, type: kind, dev, via: viaFamily === 0 ? null : via, metric, src: hasSource ? src : null, realm };
+  const mark = item.mark === undefined ? null : readMark(item.mark);
+  if (mark === null && item.mark !== undefined)
+    throw new HostConfigError(`${path}.mark`, `expected MARK or MARK/MASK, not 0, got ${quote(item.mark)}`);
+  if (mark === null && type === 'local')
+    throw new HostConfigError(`${path}.mark`, 'is missing: a local route needs one');
+  return {
+    ...to,
+    type: kind,
+    dev,
+    via: viaFamily === 0 ? null : via,
+    metric,
+    src: hasSource ? src : null,
+    realm,
+    mark,
+  };
+}
+
+/** RouteEntry.mark; null where it is none. */
+function readMark(value: number | string): RouteMark | null {
+  const m = /^(0x[0-9a-f]+|\d+)(?:\/(0x[0-9a-f]+|\d+))?$/i.exec(String(value));
+  if (m === null) return null;
+  const mark = Number(m[1]);
+  const mask = m[2] === undefined ? 0xffffffff : Number(m[2]);
+  if (mark > 0xffffffff || mask > 0xffffffff || ((mark & mask) | 0) === 0) return null;
+  return { mark: mark & mask, mask: mask | 0 };
 }
 
 /** RouteEntry.realm; null where it is none. */

@@ -161,6 +161,54 @@ describe('routes', () => {
   });
 });
 
+describe('routes for a mark', () => {
+  const routes = [
+    { to: 'default', via: '10.1.0.9', dev: 'r0', mark: 1 },
+    { to: '10.9.0.0/16', type: 'unreachable' as const, mark: '0x2/0x2' },
+  ];
+  const wayOf = (rule: string, packet: Bytes, send = false): string => {
+    const host = hostWith({ routes }, 'mangle', [rule]);
+    const left: string[] = [];
+    host.onEmit = (_bytes, _start, _end, dev, _kind, own) => {
+      if (!own) left.push(host.interfaceName(dev));
+    };
+    if (send) sends(host, packet);
+    else arrives(host, packet);
+    return left.join() || host.reasonName(host.result.reason);
+  };
+  const through = udp('10.1.0.2:99', '10.2.0.2:53');
+  test.each([
+    ['a packet with the mark takes it', 'PREROUTING -j MARK --set-mark 1', through, 'r0'],
+    ['one with another mark takes the main table', 'PREROUTING -j MARK --set-mark 4', through, 'r1'],
+    [
+      'bits outside of the mask do not count',
+      'PREROUTING -j MARK --set-mark 6',
+      udp('10.1.0.2:99', '10.9.0.1:53'),
+      'route-refuses',
+    ],
+    ['a table without a route for it leaves it to the main one', 'PREROUTING -j MARK --set-mark 2', through, 'r1'],
+    ['without a mark there is none', 'PREROUTING', udp('10.1.0.2:99', '10.9.0.1:53'), 'no-route'],
+  ])('%s', (_, rule, packet, expected) => {
+    expect(wayOf(rule, packet)).toBe(expected);
+  });
+
+  it("the host's own addresses come first", () => {
+    expect(wayOf('PREROUTING -j MARK --set-mark 1', udp('10.1.0.2:99', '10.1.0.1:53'))).toBe('');
+  });
+
+  it('a mark that OUTPUT sets routes what the host makes anew', () => {
+    expect(wayOf('OUTPUT -j MARK --set-mark 1', udp('10.2.0.1:99', '10.2.0.2:53'), true)).toBe('r0');
+    expect(wayOf('OUTPUT', udp('10.2.0.1:99', '10.2.0.2:53'), true)).toBe('r1');
+  });
+
+  it('-m rpfilter asks them with --validmark alone', () => {
+    const rules = ['PREROUTING -j MARK --set-mark 1', 'PREROUTING -m rpfilter --validmark', 'PREROUTING -m rpfilter'];
+    const host = hostWith({ routes }, 'mangle', rules);
+    arrives(host, udp('203.0.113.1:99', '10.2.0.2:53'));
+    expect(counts(host)).toEqual([1, 1, 0]);
+  });
+});
+
 describe('what a host has none of', () => {
   test.each([
     ['-m physdev --physdev-in eth0', 0],

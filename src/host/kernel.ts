@@ -54,7 +54,7 @@ import {
 } from './answers.js';
 import { compileHost, type HostConfig, type HostNetwork } from './config.js';
 import { PacketCopy } from './duplicate.js';
-import { hostFacts } from './facts.js';
+import { hostFacts, isAwaited } from './facts.js';
 import { isJoined, mayForward } from './forward.js';
 import { fragmentLimits } from './fragment-limits.js';
 import type { HostOptions } from './host-options.js';
@@ -142,8 +142,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   private readonly answerPackets: Packet[] = [];
   /** null: what is delivered is not answered. */
   private readonly stack: LocalStack | null;
-  /** For -j TEE. */
-  private readonly copy = new PacketCopy();
+  private readonly copy = new PacketCopy(); // for -j TEE
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
   /** The packet that is on its way: the arrived one, or what its last fragment completed. */
   protected current = new Packet();
@@ -299,14 +298,15 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   }
 
   /**
-   * Interface on which a packet of the host's own leaves after OUTPUT: found anew where translation makes its destination
-   * another than the connection's (ip_route_me_harder), else the one it has. -1: nothing leads there.
+   * Interface on which a packet of the host's own leaves after OUTPUT: found anew where translation makes its destination another
+   * than the connection's, or marks count (ip_route_me_harder), else the one it has. -1: nothing leads there.
    * @internal
    */
   reroute(p: Packet): number {
-    if (p.connection < 0 || !this.hasNat(p.family) || !this.nat.isRedirected(p)) return p.outInterface;
-    this.routing.route(p.family, p.tuple, T_DST);
-    return this.routing.outInterface || -1;
+    const redirected = p.connection >= 0 && this.hasNat(p.family) && this.nat.isRedirected(p);
+    if (!redirected && !this.routing.hasMarks) return p.outInterface;
+    this.routing.route(p.family, p.tuple, T_DST, p.mark);
+    return this.routing.outInterface || (redirected ? -1 : p.outInterface);
   }
 
   /**
@@ -369,7 +369,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
 
   /** Interface on which the host sends a packet: by routing, else the one that the capture names. */
   protected outInterface(p: Packet, dev: number): number {
-    this.routing.route(p.family, p.tuple, T_DST);
+    this.routing.route(p.family, p.tuple, T_DST, p.mark);
     return this.routing.outInterface || dev;
   }
 
@@ -474,7 +474,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
    * @internal
    */
   delivered(p: Packet): void {
-    if (this.stack === null || p.inInterface === LO_INDEX) return;
+    if (this.stack === null || p.inInterface === LO_INDEX || isAwaited(p, this.facts.sockets)) return;
     const kind = this.stack.answer(p, this.nowMs);
     const connection = kind === STACK_ANSWERS_ATTACHED ? p.connection : -1;
     if (kind !== STACK_SILENT) this.sendAnswer(this.stack, connection, KERNEL_SOCKET);

@@ -10,7 +10,7 @@
  * look-up. Nothing allocates after construction.
  *
  * Multicast: the host is a member of what every host joins (224.0.0.1; ff01::1, ff02::1, the solicited-node groups, and
- * ff02::2 where it forwards), and forwards none. Not modelled: several tables and rules, ECMP, multicast routing, redirects,
+ * ff02::2 where it forwards), and forwards none. Not modelled: several tables and rules but for marks, ECMP, multicast routing, redirects,
  * route_localnet, accept_local.
  */
 
@@ -29,6 +29,7 @@ import {
 import { ADDRESS_WORDS } from '../wire/address.js';
 import { AF_INET, AF_INET6, IPPROTO_IGMP, type Packet, T_DST, T_SRC } from '../wire/packet.js';
 import { ErrorPeers } from './error-peers.js';
+import { MarkedRoutes, type RouteMark } from './marked-routes.js';
 import { maskWord, PrefixTable } from './prefixes.js';
 import {
   HOST_MARTIAN_DESTINATION,
@@ -54,7 +55,7 @@ export interface RouteEntry {
   family: number;
   words: Int32Array;
   length: number;
-  /** RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE or RTN_PROHIBIT. */
+  /** RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT or, with a mark, RTN_LOCAL. */
   type: number;
   /** 0 = none. */
   dev: number;
@@ -63,6 +64,8 @@ export interface RouteEntry {
   src: Int32Array | null;
   /** Int32: realm of the source in the upper 16 bits, of the destination in the lower ones; absent: 0. */
   realm?: number;
+  /** Absent: of the main table. */
+  mark?: RouteMark | null;
 }
 
 /** Sysctls as routing reads them. */
@@ -76,6 +79,7 @@ export const ROUTE_TYPES: ReadonlyMap<string, number> = new Map([
   ['blackhole', RTN_BLACKHOLE],
   ['unreachable', RTN_UNREACHABLE],
   ['prohibit', RTN_PROHIBIT],
+  ['local', RTN_LOCAL],
 ]);
 
 /** Where an arrived packet goes: what `routeInput` returns. */
@@ -125,6 +129,7 @@ export class Routing {
 
   readonly #local = new PrefixTable();
   readonly #main = new PrefixTable();
+  readonly #marked = new MarkedRoutes();
   /** max(all, IFACE) of rp_filter: 0 off, 1 strict, 2 loose. */
   readonly #reversePath: Uint8Array;
   readonly #type: Uint8Array;
@@ -171,7 +176,8 @@ export class Routing {
     for (const r of byMetric) {
       const entry = this.#addEntry(r.type, r.dev, r.via, r.src);
       this.#realm[entry] = r.realm ?? 0;
-      this.#main.add(r.family, r.words, r.length, entry);
+      if (r.mark) this.#marked.add(r.mark, r.family, r.words, r.length, entry);
+      else this.#main.add(r.family, r.words, r.length, entry);
     }
   }
 
@@ -179,14 +185,23 @@ export class Routing {
    * Looks up the destination at `words[at..at+3]` as the host's own packets are routed; fills the result fields and
    * returns `type`. What is the host's own goes out on lo.
    */
-  route(family: number, words: Int32Array, at: number): number {
-    this.#lookUp(family, words, at);
+  route(family: number, words: Int32Array, at: number, mark = 0): number {
+    this.#lookUp(family, words, at, mark);
     if (this.type === RTN_LOCAL || this.type === RTN_ANYCAST) this.outInterface = LO_INDEX;
     return this.type;
   }
 
+  /** Whether some routes depend on marks. */
+  get hasMarks(): boolean {
+    return this.#marked.any;
+  }
+
   /** The entry of the route to an address, -1 = none; leaves the result fields alone. */
-  find(family: number, words: Int32Array, at: number): number {
+  find(family: number, words: Int32Array, at: number, mark = 0): number {
+    if (mark !== 0 && this.#marked.any && this.#local.find(family, words, at) < 0) {
+      const e = this.#marked.find(mark, family, words, at);
+      if (e >= 0) return e;
+    }
     if (family === AF_INET) return this.#find4(words, at);
     const e = this.#local.find(family, words, at);
     return e >= 0 ? e : this.#main.find(family, words, at);
@@ -356,8 +371,8 @@ export class Routing {
     return e;
   }
 
-  #lookUp(family: number, words: Int32Array, at: number): void {
-    const e = this.find(family, words, at);
+  #lookUp(family: number, words: Int32Array, at: number, mark = 0): void {
+    const e = this.find(family, words, at, mark);
     this.entry = e;
     const group = family === AF_INET ? words[at]! >>> 28 === 14 : words[at]! >>> 24 === 255;
     const all = family === AF_INET && words[at] === -1;
@@ -393,13 +408,13 @@ export class Routing {
     if (destination >>> 28 === 14) return this.#multicast4(p, source, destination);
     if (source >>> 28 === 14 || source === -1) return this.#drop(HOST_MARTIAN_SOURCE);
     if (destination === -1 || (source | destination) === 0) {
-      this.#lookUp(AF_INET, p.tuple, T_DST);
+      this.#lookUp(AF_INET, p.tuple, T_DST, p.mark);
       this.type = RTN_BROADCAST;
       return source === 0 ? WAY_INPUT : this.#checkSource(p, WAY_INPUT);
     }
     if (source === 0 || source >>> 24 === 127) return this.#drop(HOST_MARTIAN_SOURCE);
     if (destination === 0 || destination >>> 24 === 127) return this.#drop(HOST_MARTIAN_DESTINATION);
-    this.#lookUp(AF_INET, p.tuple, T_DST);
+    this.#lookUp(AF_INET, p.tuple, T_DST, p.mark);
     const type = this.type;
     if (type === RTN_BROADCAST || type === RTN_LOCAL) return this.#checkSource(p, WAY_INPUT);
     if (this.forwarding4[p.inInterface] !== 1) return this.#drop(HOST_NOT_FORWARDING);
@@ -409,7 +424,7 @@ export class Routing {
 
   /** ip_route_input_mc: only joined groups; a source of 0.0.0.0 only to 224.0.0.x or for IGMP (ip_mc_validate_source). */
   #multicast4(p: Packet, source: number, destination: number): number {
-    this.#lookUp(AF_INET, p.tuple, T_DST);
+    this.#lookUp(AF_INET, p.tuple, T_DST, p.mark);
     this.type = RTN_MULTICAST;
     if (destination !== MULTICAST_ALL_HOSTS) return this.#drop(HOST_NO_GROUP);
     if (source >>> 28 === 14 || source === -1 || source >>> 24 === 127) return this.#drop(HOST_MARTIAN_SOURCE);
@@ -441,7 +456,7 @@ export class Routing {
   }
 
   #input6(p: Packet): number {
-    this.#lookUp(AF_INET6, p.tuple, T_DST);
+    this.#lookUp(AF_INET6, p.tuple, T_DST, p.mark);
     if (p.tuple[T_DST]! >>> 24 === 255) {
       return this.#joined6(p.tuple, p.inInterface) ? WAY_INPUT : this.#drop(HOST_NO_GROUP);
     }

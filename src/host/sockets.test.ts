@@ -18,7 +18,7 @@ import {
   udp,
 } from '../../test/support/router.js';
 import { type Bytes, icmp, ip4 } from '../../test/support/wire-frames.js';
-import { VERDICT_DROP } from '../rules/context.js';
+import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import { Host } from './host.js';
 
 const SERVER = { uid: 33, gid: 33, groups: [4, 5], cgroup: '/system.slice/web.service', classid: '10:1' };
@@ -99,7 +99,7 @@ describe('-m owner and -m cgroup', () => {
         answers: true,
       },
     );
-    arrives(host, tcp('10.1.0.2:5000', '10.1.0.1:80', SYN));
+    arrives(host, tcp('10.1.0.2:5000', '10.1.0.1:81', SYN));
     expect(counts(host)).toEqual([1, 0]);
   });
 
@@ -201,6 +201,22 @@ describe('-m socket', () => {
   });
 });
 
+it('an entry without port and peer says who sends, not who listens', () => {
+  const rules = ['INPUT -m socket --nowildcard', 'INPUT -m cgroup --path /', 'OUTPUT -m owner --uid-owner 1000'];
+  const host = hostWith({ sockets: [{ uid: 1000 }] }, 'filter', rules, { answers: true });
+  arrives(host, tcp('10.1.0.2:5000', '10.1.0.1:80', SYN));
+  sends(host, udp('10.1.0.1:5000', '10.1.0.2:80'));
+  expect(counts(host)).toEqual([0, 0, 1]);
+});
+
+it('a host that answers by itself leaves to its sockets what is for them', () => {
+  const host = hostWith({ sockets: [{ protocol: 'tcp', local: '*:80' }] }, 'filter', ['OUTPUT'], { answers: true });
+  arrives(host, tcp('10.1.0.2:5000', '10.1.0.1:80', SYN));
+  expect(counts(host)).toEqual([0]);
+  arrives(host, tcp('10.1.0.2:5000', '10.1.0.1:81', SYN));
+  expect(counts(host)).toEqual([1]);
+});
+
 describe('-j TPROXY', () => {
   const sockets = [
     { protocol: 'udp', local: '10.1.0.1:3129', transparent: true },
@@ -226,6 +242,23 @@ describe('-j TPROXY', () => {
     expect(arrives(host, udp('10.1.0.2:99', '10.2.0.2:53'))).toBe(VERDICT_DROP);
     expect(counts(host)).toEqual([1, ...expected]);
     expect(host.reasonName(host.result.reason)).toBe(reason);
+  });
+
+  it('a local route for the mark delivers it', () => {
+    const rules = [
+      'PREROUTING -p udp -j TPROXY --on-port 3129 --tproxy-mark 0x1/0x1',
+      'INPUT -m mark --mark 0x1 -m socket --transparent',
+    ];
+    const routes = [{ to: 'default', type: 'local' as const, dev: 'lo', mark: '0x1/0xf' }];
+    const host = hostWith({ sockets, routes }, 'mangle', rules, { answers: true });
+    let made = 0;
+    host.onEmit = (_bytes, _start, _end, _dev, _kind, own) => {
+      if (own) made++;
+    };
+    expect(arrives(host, udp('10.1.0.2:99', '10.2.0.2:53'))).toBe(VERDICT_ACCEPT);
+    expect(counts(host)).toEqual([1, 1]);
+    // the socket answers, not the host
+    expect(made).toBe(0);
   });
 
   it('what is for the host is delivered, and its socket is known in INPUT', () => {

@@ -9,7 +9,15 @@
  * answer to the SYN on; sockets that the kernel keeps for a while without a process (TIME_WAIT, orphans) are not told apart.
  */
 import type { Tracker } from '../conntrack/tracker.js';
-import { KERNEL_SOCKET, NO_SOCKET, SOCKETS_ANY, SOCKETS_CONNECTED, type SocketFacts } from '../rules/host-facts.js';
+import {
+  KERNEL_SOCKET,
+  NO_SOCKET,
+  SOCKETS_ANY,
+  SOCKETS_CONNECTED,
+  SOCKETS_LISTENING,
+  SOCKETS_SENDING,
+  type SocketFacts,
+} from '../rules/host-facts.js';
 import {
   AF_INET,
   CT_ESTABLISHED,
@@ -105,7 +113,7 @@ export class SocketTable implements SocketFacts {
     const ports = (p.has & HAS_PORTS) === 0 ? 0 : t[T_PORTS]!;
     const from = ports >>> 16;
     const to = ports & 0xffff;
-    const found = this.lookUp(p.family, protocol, t, T_DST, to, t, T_SRC, from, SOCKETS_ANY);
+    const found = this.lookUp(p.family, protocol, t, T_DST, to, t, T_SRC, from, SOCKETS_SENDING);
     if (found !== NO_SOCKET || protocol !== IPPROTO_TCP || (p.tcpFlags & TCP_RST) === 0) return found;
     // the kernel resets what nobody waits for, from a socket of its own in IPv4, from none in IPv6 (tcp_v4_send_reset, tcp_v6_send_reset)
     return p.family === AF_INET ? KERNEL_SOCKET : NO_SOCKET;
@@ -125,7 +133,17 @@ export class SocketTable implements SocketFacts {
         ? type === ICMP_ECHO || type === ICMP_TIMESTAMP || type === ICMP_ADDRESS
         : type === ICMPV6_ECHO_REQUEST;
     if (!query) return KERNEL_SOCKET;
-    return this.lookUp(p.family, p.protocol, p.tuple, T_DST, 0, p.tuple, T_SRC, p.tuple[T_PORTS]! >>> 16, SOCKETS_ANY);
+    return this.lookUp(
+      p.family,
+      p.protocol,
+      p.tuple,
+      T_DST,
+      0,
+      p.tuple,
+      T_SRC,
+      p.tuple[T_PORTS]! >>> 16,
+      SOCKETS_SENDING,
+    );
   }
 
   receiver(p: Packet): number {
@@ -161,7 +179,7 @@ export class SocketTable implements SocketFacts {
         const at = rows[i]!;
         if (best !== NO_SOCKET && this.scores[at]! <= this.scores[best]!) break;
         const entry = this.entries[at]!;
-        if (connected !== SOCKETS_ANY && (entry.remote !== null) !== (connected === SOCKETS_CONNECTED)) continue;
+        if (!isWanted(entry, connected)) continue;
         if (!endFits(entry.local, family, local, localAt, localPort)) continue;
         if (entry.remote !== null && !endFits(entry.remote, family, remote, remoteAt, remotePort)) continue;
         best = at;
@@ -226,6 +244,13 @@ function scoreOf({ protocol, local, remote }: SocketEntry): number {
   if (local.port >= 0) score += 8;
   if (local.address !== null) score += 4;
   return local.family === 0 ? score : score + 1;
+}
+
+/** What names neither a port nor a peer says whose packets leave, not who waits for any. */
+function isWanted({ local, remote }: SocketEntry, connected: number): boolean {
+  if (connected === SOCKETS_SENDING) return true;
+  if (remote !== null) return connected !== SOCKETS_LISTENING;
+  return connected !== SOCKETS_CONNECTED && local.port >= 0;
 }
 
 function endFits(end: SocketEnd, family: number, words: Int32Array, at: number, port: number): boolean {

@@ -57,7 +57,7 @@ const TOP = [
   'cpu',
 ];
 const INTERFACE = ['name', 'mac', 'addresses', 'group', 'mtu', 'cpu'];
-const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src', 'realm'];
+const ROUTE = ['to', 'via', 'dev', 'type', 'metric', 'src', 'realm', 'mark'];
 const NEIGHBOUR = ['address', 'mac', 'dev'];
 const SET_WORDS = ['type', 'family', 'bitmask', 'range'];
 const SET_FLAGS = ['counters', 'comment', 'skbinfo', 'forceadd'];
@@ -143,7 +143,7 @@ class HostFileReader {
       else if (key === 'dev') item.dev = this.string(value, at);
       else if (key === 'src') item.src = this.string(value, at);
       else if (key === 'metric') item.metric = this.number(value, at);
-      else if (key === 'realm') item.realm = this.plain(value, at);
+      else if (key === 'realm' || key === 'mark') item[key] = this.plain(value, at);
       else item.type = this.string(value, at) as NonNullable<RouteConfig['type']>;
     }
     if (item.to === '') throw this.error('a route needs "to"', node);

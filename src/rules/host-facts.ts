@@ -22,7 +22,7 @@ export interface SocketFacts {
   receiver(p: Packet): number;
   /**
    * The socket for a packet from `words[remoteAt..]` and port to `words[localAt..]` and port: with that peer first, then one that
-   * listens (inet_lookup, udp4_lib_lookup). `connected`: SOCKETS_ANY, SOCKETS_CONNECTED or SOCKETS_LISTENING.
+   * listens (inet_lookup, udp4_lib_lookup). `connected`: a SOCKETS_ constant.
    */
   lookUp(
     family: number,
@@ -60,11 +60,13 @@ export interface SocketFacts {
 export const SOCKETS_ANY = 0;
 export const SOCKETS_CONNECTED = 1;
 export const SOCKETS_LISTENING = 2;
+/** Also those of which only what they send is known. */
+export const SOCKETS_SENDING = 3;
 
 /** The host's routes, asked without touching what the packet on its way was routed by. */
 export interface RouteFacts {
-  /** Number of the route to an address (four words from `at`); -1 = there is none. */
-  routeTo(family: number, words: Int32Array, at: number): number;
+  /** Number of the route to an address (four words from `at`) for packets with a mark; -1 = there is none. */
+  routeTo(family: number, words: Int32Array, at: number, mark: number): number;
   /** RTN_ constant of a route. */
   typeOf(route: number): number;
   /** Interface of a route. */

@@ -21,7 +21,7 @@ const FLAGS = [
   ['invert', 'invert'],
 ] as const;
 
-/** The `rpfilter` match. `--validmark` changes nothing: the host's routes do not depend on marks. */
+/** The `rpfilter` match. */
 export const rpfilter: MatchExtension<RpfilterSpec> = {
   name: 'rpfilter',
   families: [AF_INET, AF_INET6],
@@ -38,14 +38,14 @@ export const rpfilter: MatchExtension<RpfilterSpec> = {
     return wantsHooks('rpfilter', 1 << HOOK_PREROUTING, around, 'PREROUTING');
   },
   load(spec, { facts: { routes } }) {
-    const { loose, acceptLocal, invert } = spec;
+    const { loose, acceptLocal, validMark, invert } = spec;
     return (p, c) => {
       // what the host sent to itself has no way back
-      const passes =
+      const isPassed =
         p.packetType === PACKET_LOOPBACK ||
         c.interfaces[p.inInterface]?.loopback === true ||
-        (p.family === AF_INET ? passes4(p, routes, loose, acceptLocal) : passes6(p, routes, loose, acceptLocal));
-      return passes !== invert;
+        passes(p, routes, validMark ? p.mark : 0, loose, acceptLocal);
+      return isPassed !== invert;
     };
   },
 };
@@ -54,22 +54,28 @@ function words(spec: RpfilterSpec, dashes: string): string {
   return FLAGS.map(([name, field]) => (spec[field] ? ` ${dashes}${name}` : '')).join('');
 }
 
-function passes4(p: Packet, routes: RouteFacts, loose: boolean, acceptLocal: boolean): boolean {
+function passes(p: Packet, routes: RouteFacts, mark: number, loose: boolean, acceptLocal: boolean): boolean {
+  return p.family === AF_INET
+    ? passes4(p, routes, mark, loose, acceptLocal)
+    : passes6(p, routes, mark, loose, acceptLocal);
+}
+
+function passes4(p: Packet, routes: RouteFacts, mark: number, loose: boolean, acceptLocal: boolean): boolean {
   const source = p.tuple[T_SRC]!;
   const destination = p.tuple[T_DST]!;
   // DHCP: nobody yet, to all or to a group of the link
   if (source >>> 24 === 0 && (destination === -1 || destination >>> 8 === 0xe00000)) return true;
-  const route = routes.routeTo(AF_INET, p.tuple, T_SRC);
+  const route = routes.routeTo(AF_INET, p.tuple, T_SRC, mark);
   if (route < 0) return false;
   const type = routes.typeOf(route);
   if (type !== RTN_UNICAST && (type !== RTN_LOCAL || !acceptLocal)) return false;
   return loose || routes.deviceOf(route) === p.inInterface;
 }
 
-function passes6(p: Packet, routes: RouteFacts, loose: boolean, acceptLocal: boolean): boolean {
+function passes6(p: Packet, routes: RouteFacts, mark: number, loose: boolean, acceptLocal: boolean): boolean {
   const t = p.tuple;
   if ((t[T_SRC]! | t[T_SRC + 1]! | t[T_SRC + 2]! | t[T_SRC + 3]!) === 0) return true;
-  const route = routes.routeTo(AF_INET6, t, T_SRC);
+  const route = routes.routeTo(AF_INET6, t, T_SRC, mark);
   // fe80::/10 is on every link, and looked for on the packet's own
   if (t[T_SRC]! >>> 22 === 0x3fa && (route < 0 || routes.typeOf(route) === RTN_UNICAST)) return true;
   if (route < 0) return false;
