@@ -7,6 +7,7 @@ import type { Family } from '../../src/rules/model.js';
 
 /** What iptables-restore did with a text. */
 export interface Restored {
+  /** Above 128: it crashed. */
   status: number;
   /** What it wrote on standard error. */
   error: string;
@@ -51,7 +52,8 @@ export function realRestore(text: Uint8Array, family: Family, options: RealOptio
   });
   const lines = r.stderr.toString('utf8').trimEnd().split('\n');
   const status = Number(lines.pop());
-  if (r.status !== 0 || !(status < 99)) throw new Error(`not asked: ${r.stderr} ${r.error ?? ''}`);
+  if (r.status !== 0 || Number.isNaN(status) || status === 99)
+    throw new Error(`not asked: ${r.stderr} ${r.error ?? ''}`);
   return { status, error: lines.join('\n'), save: withoutEmptyTables(r.stdout.toString('utf8')) };
 }
 
