@@ -53,7 +53,8 @@ export const cluster: MatchExtension<ClusterSpec> = {
     if (local === undefined) {
       c.fail("cluster match: `--cluster-local-node' or`--cluster-local-nodemask' is missing");
     }
-    if (spec.total === 0 || spec.nodes >>> 0 < 2 ** spec.total || (seen.has(LOCAL[0]) && seen.has(LOCAL[1]))) return;
+    const whole = spec.total !== 0 && seen.has('cluster-hash-seed');
+    if (!whole || spec.nodes >>> 0 < 2 ** spec.total) return;
     if (local === LOCAL[1]) c.fail("cluster match: `--cluster-local-nodemask' too big for `--cluster-total-nodes'");
     c.fail("cluster match: `--cluster-local-node' must be <= `--cluster-total-nodes'");
   },

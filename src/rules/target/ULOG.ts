@@ -60,7 +60,8 @@ export const ULOG: TargetExtension<UlogSpec> = {
 };
 
 function readRange(option: string, text: string, c: OptionContext): string {
-  const number = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? BigInt(text) : -1n;
+  const m = /^\s*\+?(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(text);
+  const number = m === null ? -1n : BigInt(m[1]!.replace(/^0(?=\d)/, '0o'));
   if (number < 0n || number > UINT64_MAX) {
     c.fail(`ULOG: bad value for option "--${option}", or out of range (0-${UINT64_MAX}).`, text);
   }
