@@ -1,6 +1,7 @@
 /**
  * -m cluster: which of several machines that all see the same packets takes a connection: a hash of its source address
- * (xt_cluster.c). The hash has no other key than the rule's seed: it is the kernel's.
+ * (xt_cluster.c). The hash has no other key than the rule's seed: it is the kernel's. Of a connection that another one announced
+ * the kernel hashes the other one's source; here no connection knows who announced it, and its own source is taken.
  */
 import { R_ORIG_SRC, RECORD_SHIFT } from '../../conntrack/layout.js';
 import { hashWord, scaleHash, swap32 } from '../../wire/jhash.js';
