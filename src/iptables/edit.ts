@@ -95,6 +95,7 @@ export function applyCommand(ruleset: Ruleset, command: Command): void {
   }
 }
 
+const MAX_CHAIN_LEN = 28;
 const NO_SUCH_RULE = 'Bad rule (does a matching rule exist in that chain?).';
 
 function refuse(command: Command, text: string, hint = '', word = command.chainAt): never {
@@ -226,6 +227,11 @@ function rename(table: Table, command: Command): void {
   const chain = table.chains.get(from);
   if (chain === undefined || BUILT_IN[table.name].includes(from))
     refuse(command, 'No chain/target/match by that name.');
+  // iptables takes such a name, but then what it saves cannot be restored
+  if (to === '' || to.length > MAX_CHAIN_LEN || /[\s"\\]/.test(to)) {
+    const position = command.places.positionOf(command.chainAt + 1);
+    throw new RuleTextError(`Invalid chain name \`${to}'`, { position, hint: 'the new name could not be restored' });
+  }
   table.chains.delete(from);
   chain.name = to;
   table.chains.set(to, chain);

@@ -305,6 +305,9 @@ export class CommandParser extends BaseReader {
   }
 
   private command(verb: string, value: string): void {
+    if (verb === 'N' && (value.startsWith('-') || value.startsWith('!'))) {
+      this.fail(`chain name not allowed to start with \`${value[0]}'`);
+    }
     if (this.invert) this.fail("unexpected '!' flag");
     const before = this.verb;
     const lists = verb === 'L' || verb === 'S';
@@ -355,8 +358,6 @@ export class CommandParser extends BaseReader {
       case 'E':
         if (!this.hasWord()) this.fail('-E requires old-chain-name and new-chain-name');
         this.argument = this.argumentOf();
-        // iptables takes such a name, but then what it saves cannot be restored
-        if (/[\s"\\]/.test(this.argument) || this.argument === '') this.fail(`Invalid chain name \`${this.argument}'`);
         return;
       case 'P':
         if (!this.hasWord()) this.fail('-P requires a chain and a policy');
@@ -374,9 +375,6 @@ export class CommandParser extends BaseReader {
   }
 
   private checkNewName(name: string): void {
-    if (name.startsWith('-') || name.startsWith('!')) {
-      this.fail(`chain name not allowed to start with \`${name[0]}'`);
-    }
     if (name === '' || isVerdict(name) || this.known.targets.has(name))
       this.fail('chain name may not clash with target name');
     if (/[\s"\\]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
@@ -458,9 +456,8 @@ export class CommandParser extends BaseReader {
         if (this.given.includes(letter)) this.fail(`Illegal option \`-${letter}' with this command`);
       }
     }
-    const name = this.verb === 'E' && this.argument.length > MAX_CHAIN_LEN ? this.argument : this.chain;
-    if (name.length > MAX_CHAIN_LEN) {
-      this.fail(`chain name \`${name}' too long (must be under ${MAX_CHAIN_LEN + 1} chars)`);
+    if (this.chain.length > MAX_CHAIN_LEN) {
+      this.fail(`chain name \`${this.chain}' too long (must be under ${MAX_CHAIN_LEN + 1} chars)`);
     }
   }
 

@@ -54,7 +54,7 @@ export const NFQUEUE: TargetExtension<NfqueueSpec> = {
   },
   list(spec) {
     const { queue, count } = spec;
-    const queues = count === 1 ? `num ${queue}` : `balance ${queue}:${queue + count - 1}`;
+    const queues = (count & 0xffff) <= 1 ? `num ${queue}` : `balance ${queue}:${queue + count - 1}`;
     return ` NFQUEUE ${queues}${spec.bypass ? ' bypass' : ''}${spec.byCpu ? ' cpu-fanout' : ''}`;
   },
   refusedBy(spec) {
