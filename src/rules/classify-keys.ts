@@ -112,8 +112,9 @@ export class FieldKeys {
     this.values = new Uint32Array(count);
     this.lengths = new Uint8Array(count);
     for (let key = 0; key < count; key++) {
-      this.values[key] = Math.floor(sorted[key]! / 64);
-      this.lengths[key] = sorted[key]! % 64;
+      const name = sorted[key]!;
+      this.values[key] = Math.floor(name / 64);
+      this.lengths[key] = name % 64;
     }
     const keyOf = new Int32Array(total);
     for (let i = 0; i < total; i++) {
