@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { fillIpv4Checksum } from '../wire/checksum.js';
 import { Packet } from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
-import { DEFRAG_COMPLETE, DEFRAG_DEFAULTS, DEFRAG_QUEUED, DEFRAG_REFUSED, Defragmenter } from './defrag.js';
+import {
+  DEFRAG_COMPLETE,
+  DEFRAG_DEFAULTS,
+  DEFRAG_PASS,
+  DEFRAG_QUEUED,
+  DEFRAG_REFUSED,
+  Defragmenter,
+} from './defrag.js';
 
 interface Fragment {
   from: number;
@@ -133,6 +140,18 @@ describe('reassembly', () => {
       for (let i = 0; i < others; i++) give(d, { ...A, id: 100 + i });
       expect(give(d, B), `${others} between`).toBe(result);
     }
+  });
+
+  it.each([
+    ['1 byte', [17], DEFRAG_REFUSED],
+    ['7 bytes, not the first fragment', [17, 0, 3, 0xe8, 0, 0, 0], DEFRAG_REFUSED],
+    ['7 bytes, the first fragment', [17, 0, 0, 1, 0, 0, 0], DEFRAG_PASS],
+  ])('an IPv6 fragment header that the packet ends in: %s', (_claim, header, result) => {
+    const bytes = build({ from: 0, to: 0, more: false, v6: true }).slice(0, 40 + header.length);
+    bytes.set(header, 40);
+    bytes[5] = header.length;
+    parseFrame(scratch, bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW);
+    expect(new Defragmenter().receive(scratch, 0, 0)).toBe(result);
   });
 
   it('what a capture cut short is zero', () => {

@@ -202,6 +202,7 @@ export class Defragmenter {
     const at = p.fragmentOff;
     const nextHeader = at < 0 ? NONE : nextHeaderField(p);
     if (payloadLen === 0 || nextHeader === NONE || headerCutOff(p)) return DEFRAG_PASS;
+    if (at + FRAGMENT_HEADER_LEN > p.end) return (p.has & HAS_CUT) === 0 ? DEFRAG_REFUSED : DEFRAG_PASS;
     if (this.#queues6 === null) this.#queues6 = this.#make(this.#limits.high6, this.#limits.timeout6Ms, false);
     const family = this.#queues6;
     const first = p.tuple[T_DST]!;

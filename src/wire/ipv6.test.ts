@@ -60,7 +60,9 @@ describe('IPv6 extension headers', () => {
     ['the last overruns to UDP', ip6(60, [17, 9, 1, 4, 0, 0, 0, 0, ...U]), 17, 120, 0],
     ['the last overruns to ESP', ip6(60, [50, 9, 1, 4, 0, 0, 0, 0, ...U]), 50, 120, HAS_TUPLE],
     ['a header of 1 byte', ip6(60, [17]), 60, -1, HAS_BROKEN_CHAIN],
-    ['a fragment header of 3 bytes', ip6(44, [17, 0, 0]), 44, -1, HAS_BROKEN_CHAIN],
+    ['a fragment header of 3 bytes', ip6(44, [17, 0, 0]), 44, -1, HAS_BROKEN_CHAIN | HAS_FRAGMENT],
+    ['a routing header of 3 bytes', ip6(43, [17, 0, 0]), 43, -1, HAS_BROKEN_CHAIN],
+    ['a routing header of 4 bytes that says 8', ip6(43, [17, 0, 0, 0]), 17, 48, 0],
     ['overrun to a further header', ip6(60, [60, 9, 1, 4, 0, 0, 0, 0]), 60, -1, HAS_BROKEN_CHAIN],
   ];
   it.each(rows)('%s', (_, packet, protocol, l4, has) => {

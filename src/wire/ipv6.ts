@@ -113,7 +113,8 @@ export function isExtension(next: number): boolean {
  * Walks from the extension header `next` at `from` and leaves protocol, l4Off, fragment and has as they follow from the chain:
  * - a later fragment: protocol = what the fragment header names, l4Off -1;
  * - "no next header" (59): protocol 59, l4Off -1;
- * - an unreadable header: its own number as protocol, l4Off -1, HAS_BROKEN_CHAIN unless the capture cut it off.
+ * - an unreadable header: its own number as protocol, l4Off -1, HAS_BROKEN_CHAIN unless the capture cut it off; a fragment header
+ *   counts as one all the same, which defragmentation refuses.
  * The end of the chain may lie after `p.end`: l4Off then points there and nothing can be read.
  */
 export function walkChain(p: Packet, from: number, first: number): void {
@@ -122,8 +123,9 @@ export function walkChain(p: Packet, from: number, first: number): void {
   let next = first;
   let at = from;
   while (isExtension(next)) {
-    if (next === IPPROTO_NONE || end - at < (next === IPPROTO_FRAGMENT ? 4 : 2)) {
-      if (next !== IPPROTO_NONE && (p.has & HAS_CUT) === 0) p.has |= HAS_BROKEN_CHAIN;
+    // ipv6_find_hdr reads four bytes of a routing header, to see whether it is done with
+    if (next === IPPROTO_NONE || end - at < (next === IPPROTO_FRAGMENT || next === IPPROTO_ROUTING ? 4 : 2)) {
+      if (next !== IPPROTO_NONE && (p.has & HAS_CUT) === 0) breakChain(p, next, at);
       at = -1;
       break;
     }
@@ -147,6 +149,14 @@ export function walkChain(p: Packet, from: number, first: number): void {
   p.l4Off = at;
   p.protocol = next;
   p.tuple[T_PROTO] = next | (AF_INET6 << 8);
+}
+
+function breakChain(p: Packet, header: number, at: number): void {
+  p.has |= HAS_BROKEN_CHAIN;
+  if (header !== IPPROTO_FRAGMENT || (p.has & HAS_FRAGMENT) !== 0) return;
+  p.has |= HAS_FRAGMENT;
+  p.fragmentOff = at;
+  p.fragment = 0;
 }
 
 /** The first fragment header of a packet is the one that defragmentation goes by. */
