@@ -214,4 +214,21 @@ def ranges():
     return Case('m-iprange', 'addresses at both ends of ranges', counting(rules4), counting(rules6), pk)
 
 
-CASES = (base, tcp, udp, icmp, icmp6, multiport, length, ttl, tos_dscp_ecn, ranges)
+def options():
+    """IPv4 options that the router fills in, and those that it answers as wrong."""
+    rules = ['-m u32 --u32 "0>>24&0xF=%s"' % n for n in ('6', '7', '8:15')] + ['-m u32 --u32 "20>>24=%d"' % n for n in (0x44, 7)] + ['-m length --length 41:45']
+    k = Kit('options', 4)
+    put = lambda o: P.ip4(A, B, 17, P.udp_seg(A, B, 1000, 2000, k.rng.randbytes(k.rng.randrange(9))), opts=o + b'\1' * (-len(o) % 4), id=k.rng.randrange(1, 60000))
+    pk = []
+    for kind in (0, 1, 2, 3, 7, 0x13, 0xf0, 0xf1, 0xf3):
+        for n in (3, 4, 7, 8, 12, 13):
+            for at in {0, 4, 5, n - 2, n, n + 1}:
+                pk.append(put(bytes([0x44, n, at, kind])[:n] + b'\1' * max(0, n - 4)))
+    for n in (2, 3, 4, 6, 7, 8, 11):
+        pk += [put((bytes([7, n, at]) + bytes(n))[:n]) for at in {0, 3, 4, 5, n - 2, n, n + 1} if at >= 0]
+    rr, time = b'\7\7\4\0\0\0\0', b'\x44\x08\5\0\0\0\0\0'
+    pk += [put(o) for o in (rr + time, time + time, rr + rr, time + b'\7\3\3', b'\x94\4\0\0', b'\x94\3\0', b'\x82\4\0\0', b'\0' + rr, b'\x83\7\4\x0a\2\0\2', b'\x89\7\4\x0a\2\0\2', b'\x55\2', b'\x55\1', b'\x55', rr + b'\x44\x0c\5\1' + bytes(8))]
+    return Case('m-options', 'IPv4 options: record route and timestamps with room and without, wrong ones, two of a kind', counting(rules, HERE), None, pk + [k.udp()])
+
+
+CASES = (options, base, tcp, udp, icmp, icmp6, multiport, length, ttl, tos_dscp_ecn, ranges)
