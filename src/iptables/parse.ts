@@ -261,7 +261,7 @@ export class CommandParser extends BaseReader {
       case 't':
         if (this.invert) this.fail('unexpected ! flag before --table');
         if (tableFixed) {
-          this.fail(`The -t option cannot be used in ${this.family === 2 ? 'iptables' : 'ip6tables'}-restore.`);
+          this.fail(`The -t option cannot be used in ${this.family === 2 ? 'iptables' : 'ip6tables'}-restore.\n`);
         }
         this.table = value;
         this.tableAt = this.blame;

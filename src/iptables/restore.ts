@@ -350,7 +350,7 @@ class Restore {
     if (words.count !== 3 || words.text[0] !== '-c') words.clear();
     const first = words.count;
     const open = splitRestoreLine(line, from, lines.number, words);
-    if (open > 0) this.warn('no closing " in this line', this.place(open - 1));
+    if (open > 0 && this.gentle) this.warn('no closing " in this line', this.place(open - 1));
     if (lines.indent > 0) for (let i = first; i < words.count; i++) (words.column[i] as number) += lines.indent;
     if (this.gentle) return;
     for (let i = first; i < words.count; i++) {

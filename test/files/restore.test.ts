@@ -8,7 +8,7 @@ import { makeText } from './make-texts.js';
 import { ourRestore } from './ours.js';
 import { type Restored, realRestore, whyNotReal } from './real.js';
 
-const COUNT = Number(process.env.RESTORE_TEXTS ?? 200);
+const COUNT = Number(process.env.RESTORE_TEXTS ?? 150);
 const SEED = Number(process.env.RESTORE_SEED ?? 1) * 1_000_000;
 /** iptables-restore renames a chain to what its own save could not name; ours does not. */
 const KNOWN = /^(?:\[[^\]]*\])?[ \t]*-E[ \t]+\S+[ \t]+\S*["\\\v\f\r]/m;

@@ -201,7 +201,7 @@ describe('what is printed is read as the same rules, and printed the same', () =
           taken += printed.match(/-A /g)?.length ?? 0;
           for (const [, name] of printed.matchAll(/ -[mj] (\S+)/g)) used.add(name as string);
         }),
-        { numRuns: Number(process.env.ROUND_TRIPS ?? 150) },
+        { numRuns: Number(process.env.ROUND_TRIPS ?? 100) },
       );
       // most rules are ones that iptables takes: the property is not about empty tables
       expect(taken / written).toBeGreaterThan(0.2);
