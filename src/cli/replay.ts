@@ -118,7 +118,7 @@ function addInputOptions(command: Command): void {
     )
     .option(
       '--host <file>',
-      'interfaces, addresses, routes, neighbours, sysctls, timeout policies, modules of the host, in YAML',
+      'interfaces, addresses, routes, sysctls, sets, sockets and what else rules ask of the host, in YAML: docs/host-file.md',
     )
     .addOption(
       new Option('--local <address>', "an address of the host's own, instead of --host (repeatable)")
