@@ -86,7 +86,7 @@ describe('what a host cannot know makes a rule doubtful', () => {
     ['the mark', asks(20, 0), false],
     ['an offset that only looks like one', '--bytecode "2,48 0 0 36,6 0 0 1"', false],
   ])('%s', (_claim, options, doubtful) => {
-    expect(bpf.isDoubtful!(specOf(bpf, options, 2))).toBe(doubtful);
+    expect(bpf.isDoubtful!(specOf(bpf, options, 2), {} as LoadContext)).toBe(doubtful);
   });
 });
 
