@@ -24,6 +24,8 @@ export class PrefixIndex {
   /** Elements for which the tables are large enough. */
   capacity: number;
   private readonly tables: Int32Array[];
+  /** Whether a level has any element: its table need not be looked at otherwise. */
+  private readonly used: Uint8Array;
   /** Hash bits that are not used. */
   private readonly shift: number;
 
@@ -37,6 +39,7 @@ export class PrefixIndex {
     this.capacity = bits === MOST_BITS ? Number.POSITIVE_INFINITY : 1 << bits;
     this.shift = 32 - bits;
     this.bases = addressWords === 1 ? LEVELS4 : LEVELS6;
+    this.used = new Uint8Array(this.bases.length);
     this.tables = this.bases.map((base) => new Int32Array(base === 0 ? 1 : 1 << bits));
   }
 
@@ -44,12 +47,13 @@ export class PrefixIndex {
   add(key: Int32Array, off: number, length: number): void {
     let level = this.bases.length - 1;
     while (this.bases[level]! > length) level--;
+    this.used[level] = 1;
     this.tables[level]![this.slot(level, key, off)]! |= 1 << (length - this.bases[level]!);
   }
 
   /** Lengths of a level that may be there for an address, as bits from the level's shortest on. */
   lengths(level: number, key: Int32Array, off: number): number {
-    return this.tables[level]![this.slot(level, key, off)]!;
+    return this.used[level] === 0 ? 0 : this.tables[level]![this.slot(level, key, off)]!;
   }
 
   private slot(level: number, key: Int32Array, off: number): number {

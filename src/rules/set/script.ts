@@ -28,6 +28,9 @@ const COMMANDS: readonly (readonly [name: string, letter: string, words: number]
   ['version', 'V', 0],
   ['quit', 'Q', 0],
 ];
+const EXIST = ['-exist', '-!', '--exist'];
+const QUIET = ['-quiet', '-q', '--quiet'];
+const DASH = 45;
 const ORDINALS = ['', ' second'];
 
 interface Word {
@@ -88,8 +91,12 @@ function splitLine(line: string, words: Word[]): void {
  * @throws SetFault
  */
 export function runSetCommand(store: SetStore, all: readonly string[]): boolean {
-  const exist = all.includes('-exist') || all.includes('-!');
-  const words = all.filter((w) => !/^(-exist|-!|-q|-quiet|--exist|--quiet)$/.test(w));
+  let exist = false;
+  const words = all.filter((word) => {
+    if (word.charCodeAt(0) !== DASH) return true;
+    if (EXIST.includes(word)) exist = true;
+    return !EXIST.includes(word) && !QUIET.includes(word);
+  });
   const name = commandOf(words[0] ?? '');
   if (name === 'quit') return false;
   const needed = COMMANDS.find((c) => c[0] === name)![2];

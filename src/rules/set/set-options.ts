@@ -74,28 +74,27 @@ function createFlags(kind: SetKind): string[] {
 export function readCreateOptions(kind: SetKind, words: readonly string[]): SetOptions {
   const options = defaults(kind);
   let range = '';
-  let netmask = '';
-  let bitmask = '';
-  // all names are looked at before any argument is
+  // all names are looked at before any argument is, and the family before the others
   const given: Given[] = [];
   splitOptions(words, createNames(kind), createFlags(kind), (g) => given.push(g));
   for (const [name, argument] of given) {
-    if (IGNORED.includes(name)) continue;
     if (name === '-4' || name === '-6') options.family = name === '-6' ? AF_INET6 : AF_INET;
-    else if (name === 'from' || name === 'network') range = argument + range;
+    else if (name === 'family') options.family = readFamily(argument);
+  }
+  const names = given.map(([name]) => name);
+  if (names.includes('netmask') && names.includes('bitmask'))
+    syntax('bitmask and netmask are mutually exclusive, provide only one', 'bitmask');
+  for (const [name, argument] of given) {
+    if (IGNORED.includes(name) || name === 'family' || name.startsWith('-')) continue;
+    if (name === 'from' || name === 'network') range = argument + range;
     else if (name === 'to') range += `-${argument}`;
+    else if (name === 'range') range = argument;
     else if (name === 'counters' || name === 'comment' || name === 'skbinfo' || name === 'forceadd')
       options[name] = true;
-    else if (name === 'family') options.family = readFamily(argument);
-    else if (name === 'range') range = argument;
-    else if (name === 'netmask') netmask = argument;
-    else if (name === 'bitmask') bitmask = argument;
+    else if (name === 'netmask') options.netmask = readNetmask(argument, options.family);
+    else if (name === 'bitmask') options.bitmask = readBitmask(argument, options.family);
     else readCreateNumber(name, argument, options);
   }
-  if (netmask !== '' && bitmask !== '') syntax('bitmask and netmask are mutually exclusive, provide only one', bitmask);
-  // one that keeps all bits is none
-  if (netmask !== '') options.netmask = readNetmask(netmask, options.family) % (options.family === AF_INET6 ? 128 : 32);
-  if (bitmask !== '') options.bitmask = readBitmask(bitmask, options.family);
   if (kind.storage === 'bitmap') readRange(kind, range, options);
   return options;
 }
@@ -156,7 +155,8 @@ function readFamily(text: string): number {
 function readNetmask(text: string, family: number): number {
   const bits = family === AF_INET6 ? 128 : 32;
   try {
-    return readNumber(text, 1, bits);
+    // one that keeps all bits is none
+    return readNumber(text, 1, bits) % bits;
   } catch (error) {
     if (!(error instanceof SetFault)) throw error;
     const range = `netmask is out of the inclusive range of 1-${bits}`;

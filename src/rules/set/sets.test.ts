@@ -174,6 +174,14 @@ describe('places', () => {
   });
 });
 
+it.each(['add -exist a 10.0.0.1', 'add a 10.0.0.1 -exist', '-! add a 10.0.0.1', '-exist add a 10.0.0.1 -q'])(
+  '%s: what is there already is fine',
+  (line) => {
+    const { sets } = clocked(`create a hash:ip\nadd a 10.0.0.1\n${line}\n`);
+    expect(sets.entries('a')).toEqual(['10.0.0.1']);
+  },
+);
+
 describe('what is wrong is told with its place', () => {
   it.each([
     ['create a hash:ip\nadd a 10.0.0.256\n', 2, 7, 'cannot parse 10.0.0.256'],
