@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { RuleError } from '../rules/context.js';
 import type { Family, Position } from '../rules/model.js';
 import { errorLine } from './errors.js';
-import { type LoadRulesOptions, loadRules, restoreRules } from './restore.js';
+import { type LoadRulesOptions, loadRules, type RestoreOptions, restoreRules } from './restore.js';
 import { printRuleset } from './save.js';
 
 const FIXTURES = new URL('../../test/fixtures/rules/', import.meta.url);
@@ -197,5 +197,82 @@ anything at all (
     ['iptables -A INPUT \\\n  -m nosuch\n', 2, 6],
   ])('%j is refused where it stands', (text, line, column) => {
     expect(error(() => loadRules(text, 'f', 2)).position).toEqual({ file: 'f', line, column });
+  });
+});
+
+describe('files on disk are read gently', () => {
+  const warnings = (text: string, options: LoadRulesOptions = {}): string[] => {
+    const found: string[] = [];
+    loadRules(text, 'f', 2, { ...options, warn: (m, p) => found.push(`${p?.line}:${p?.column} ${m.split('\n')[0]}`) });
+    return found;
+  };
+
+  test('a quote that nothing closes is told of', () => {
+    expect(warnings('*filter\n -A INPUT -m comment --comment "x\nCOMMIT\n')).toEqual([
+      '2:32 no closing " in this line',
+    ]);
+  });
+
+  test('a table that is not closed is refused, and leniently taken as far as it goes', () => {
+    const text = '*nat\n-A OUTPUT -j ACCEPT\n*filter\n-A INPUT -j DROP\n';
+    expect(error(() => loadRules(text, 'f', 2)).message).toContain('Bad argument `*filter');
+    expect(warnings(text, { lenient: true })).toEqual([
+      '3:1 COMMIT expected at line 4: table nat is not closed: the text may have been cut off',
+      '4:1 COMMIT expected at line 5: table filter is not closed: the text may have been cut off',
+    ]);
+    expect(filter(text, { lenient: true })).toContain('[0:0] -A INPUT -j DROP');
+    expect(filter(text, { lenient: true })).toContain('[0:0] -A OUTPUT -j ACCEPT');
+  });
+});
+
+describe('onto rules that are there', () => {
+  const BEFORE = '*filter\n:INPUT DROP [7:8]\n:a - [0:0]\n[1:2] -A INPUT -j a\n[3:4] -A a\nCOMMIT\n';
+  const after = (text: string, options: RestoreOptions = {}): string => {
+    const into = restoreRules(BEFORE, 'before', 2, { counters: true });
+    try {
+      restoreRules(text, 'f', 2, { ...options, into });
+    } catch (e) {
+      if (!(e instanceof RuleError)) throw e;
+    }
+    const lines = printRuleset(into, { counters: true }).split('\n');
+    return lines.filter((line) => !/^(:(FORWARD|OUTPUT) ACCEPT \[0:0\]|\*filter|COMMIT|)$/.test(line)).join('|');
+  };
+  const SAME = ':INPUT DROP [7:8]|:a - [0:0]|[1:2] -A INPUT -j a|[3:4] -A a';
+
+  test.each([
+    ['a table that is emptied keeps its policies, not their counters', '*filter\nCOMMIT\n', {}, ':INPUT DROP [0:0]'],
+    [
+      'what fails changes nothing',
+      '*filter\n-Z\n-E a b\n-P INPUT ACCEPT\n-X nosuch\nCOMMIT\n',
+      { noflush: true },
+      SAME,
+    ],
+    [
+      '--test changes nothing, and does not look for loops',
+      '*filter\n:b - [0:0]\n-A INPUT -j b\n-A b -j b\nCOMMIT\n',
+      { test: true },
+      SAME,
+    ],
+    ['--table passes over others', 'x\n*filter\nx\nCOMMIT\n', { table: 'nat' }, SAME],
+    [
+      '-Z leaves what the text has set',
+      '*filter\n[5:6] -A a\n-Z\nCOMMIT\n',
+      { noflush: true, counters: true },
+      ':INPUT DROP [0:0]|:a - [0:0]|[0:0] -A INPUT -j a|[0:0] -A a|[5:6] -A a',
+    ],
+    [
+      'a chain may be declared twice then',
+      '*filter\n:a - [0:0]\n-A a -j DROP\n:a - [0:0]\nCOMMIT\n',
+      { noflush: true },
+      ':INPUT DROP [0:0]|:a - [0:0]|[1:2] -A INPUT -j a',
+    ],
+  ] as [string, string, RestoreOptions, string][])('%s', (_claim, text, options, rules) =>
+    expect(after(text, options)).toBe(rules),
+  );
+
+  test('a chain that the text has declared hides a target of its name, in each table', () => {
+    expect(filter('*filter\n:LOG - [0:0]\n-A INPUT -j LOG\nCOMMIT\n')).toContain('-A INPUT -j LOG');
+    const text = '*filter\n:MARK - [0:0]\nCOMMIT\n*mangle\n-A INPUT -j MARK --set-mark 1\nCOMMIT\n';
+    expect(error(() => restoreRules(text, 'f', 2)).message).toContain('unknown option "--set-mark"');
   });
 });
