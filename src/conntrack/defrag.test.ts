@@ -146,10 +146,13 @@ describe('reassembly', () => {
     ['1 byte', [17], DEFRAG_REFUSED],
     ['7 bytes, not the first fragment', [17, 0, 3, 0xe8, 0, 0, 0], DEFRAG_REFUSED],
     ['7 bytes, the first fragment', [17, 0, 0, 1, 0, 0, 0], DEFRAG_PASS],
+    ['behind options that are longer than the packet', [44, 1, 1, 4, 0, 0, 0, 0], DEFRAG_PASS],
+    ['right behind the options that end it', [44, 0, 1, 4, 0, 0, 0, 0], DEFRAG_REFUSED],
   ])('an IPv6 fragment header that the packet ends in: %s', (_claim, header, result) => {
     const bytes = build({ from: 0, to: 0, more: false, v6: true }).slice(0, 40 + header.length);
     bytes.set(header, 40);
     bytes[5] = header.length;
+    if (header[0] === 44) bytes[6] = 60;
     parseFrame(scratch, bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW);
     expect(new Defragmenter().receive(scratch, 0, 0)).toBe(result);
   });

@@ -61,5 +61,5 @@ export function nextHeaderField(p: Packet): number {
     field = at;
     at += type === IPPROTO_AH ? (view.getUint8(at + 1) + 2) * 4 : (view.getUint8(at + 1) + 1) * 8;
   }
-  return at === p.fragmentOff ? field - p.l3Off : -1;
+  return at === p.fragmentOff && at <= end ? field - p.l3Off : -1;
 }
