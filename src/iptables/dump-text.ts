@@ -21,6 +21,9 @@ export function isQuotedText(text: string): boolean {
   return !TABLE_LINE.test(text) && QUOTED_TABLE_LINE.test(text);
 }
 
+/** Told of a text of iptables-nft-save that names the other plane. */
+export const LEGACY_TOO = 'the host has rules of iptables-legacy too, which this text does not hold';
+
 /**
  * What the program that wrote the text says is not in it: tables that hold what iptables cannot print, rules of the other plane. A
  * ruleset without them is not all that the host has.
@@ -34,7 +37,7 @@ export function* missingFrom(text: string, file: string): Generator<{ text: stri
     yield {
       text:
         table === undefined
-          ? 'the host has rules of iptables-legacy too, which this text does not hold'
+          ? LEGACY_TOO
           : `table ${table} of the host is not in this text: iptables could not print it`,
       position: { file, line, column: 1 },
     };

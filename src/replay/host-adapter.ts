@@ -3,6 +3,7 @@ import type { FrameBatch } from '../capture/frame-batch.js';
 import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
 import { HostConfigError } from '../host/config.js';
 import { Host } from '../host/host.js';
+import { LEGACY_TOO } from '../iptables/dump-text.js';
 import { loadRules } from '../iptables/restore.js';
 import { printRule, printRuleset } from '../iptables/save.js';
 import { ETHERTYPES, LINK_ETHERNET, LINK_RAW } from './describe.js';
@@ -75,7 +76,10 @@ class HostAdapter implements ReplayHost {
   private load(setup: HostSetup, rules: NamedText | null, family: 2 | 10, plane: Plane): Ruleset | null {
     if (rules === null) return null;
     const warn: NonNullable<NonNullable<Parameters<typeof loadRules>[3]>['warn']> = (message, at) => {
-      setup.warn(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${message}`);
+      const isSettled =
+        message === LEGACY_TOO && plane === 'nft' && (family === 2 ? setup.rules : setup.rules6) !== null;
+      const remedy = message === LEGACY_TOO ? ': --rules takes those, --rules-nft this one' : '';
+      if (!isSettled) setup.warn(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${message}${remedy}`);
     };
     const options = { lenient: setup.lenient, warn };
     const ruleset = loadRules(rules.text, rules.file, family, options);

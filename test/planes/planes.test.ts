@@ -1,5 +1,5 @@
 /** Hosts with rules of iptables-legacy and iptables-nft at once, as a kernel was recorded (scenarios.py), in both orders. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +77,18 @@ describe('both planes of a host do what the kernel does', () => {
       expect([...ruletext, ...counters]).toEqual([]);
     }
   });
+});
+
+test('rules of iptables-nft that name the other plane warn unless its rules are there', () => {
+  const [c] = cases.filter((one) => one.name === 'filter-nft') as [PlanesCase];
+  const dump = join(out, 'dump.v4');
+  const warning = '# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n';
+  writeFileSync(dump, warning + readFileSync(join(c.folder, 'nft.v4'), 'utf8'));
+  const told = (args: string[]): string => run(['replay', c.capture, '--host', c.host, '--summary', ...args]).err;
+  const words = 'dump.v4:1:1: the host has rules of iptables-legacy too, which this text does not hold: --rules takes';
+  expect(told(['--rules', dump])).toContain(words);
+  expect(told(['--rules-nft', dump])).toContain(words);
+  expect(told(['--rules', c.rules4, '--rules-nft', dump])).toBe('');
 });
 
 describe('what is told names the plane', () => {
