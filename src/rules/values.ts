@@ -65,6 +65,17 @@ export function readUint(text: string, min: number, max: number): number {
   return scan.end === text.length && scan.value >= min ? scan.value : NONE;
 }
 
+const UINT64_MAX = 18446744073709551615n;
+
+/** The whole of `text` as a number of 64 bits, read as strtoull with base 0 does; null where it is none. */
+export function readUint64(text: string): bigint | null {
+  const m = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
+  if (m === null) return null;
+  const digits = m[1] as string;
+  const number = BigInt(/^0[0-7]+$/.test(digits) ? '0o' + digits.slice(1) : digits);
+  return number > UINT64_MAX ? null : number;
+}
+
 /** A number option (XTTYPE_UINT8 ... UINT64). `name` is the extension's. */
 export function uintOption(
   name: string,

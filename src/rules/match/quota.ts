@@ -1,8 +1,8 @@
 /** -m quota: matches until a number of bytes has passed. */
 import type { MatchExtension } from '../extension.js';
-import { not } from '../values.js';
+import { not, readUint64 } from '../values.js';
 
-const MAX = 18446744073709551615n;
+const MAX = '18446744073709551615';
 const HIGH = 4294967296;
 
 /** Options of -m quota. */
@@ -22,11 +22,9 @@ export const quota: MatchExtension<QuotaSpec> = {
   options: [{ name: 'quota', args: 1, invert: true, required: true }],
   init: () => ({ quota: '0', invert: false }),
   option(spec, option, value, invert, c) {
-    const m = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(value);
-    const digits = m === null ? '' : (m[1] as string);
-    const number = m === null ? MAX + 1n : BigInt(/^0[0-7]+$/.test(digits) ? '0o' + digits.slice(1) : digits);
-    if (number > MAX) c.fail(`quota: bad value for option "--${option}", or out of range (0-${MAX}).`, value);
-    spec.quota = number.toString();
+    const number = readUint64(value);
+    if (number === null) c.fail(`quota: bad value for option "--${option}", or out of range (0-${MAX}).`, value);
+    spec.quota = String(number);
     spec.invert = invert;
   },
   save: (spec) => `${not(spec.invert)}--quota ${spec.quota}`,

@@ -19,9 +19,8 @@ import {
 } from '../set/ask.js';
 import { SET_IN } from '../set/codes.js';
 import { loadSet, readSetReference, type SetReference, setReferenceText } from '../set/flags.js';
-import { not } from '../values.js';
+import { not, readUint64 } from '../values.js';
 
-const UINT64_MAX = 18446744073709551615n;
 const COUNTERS = ['packets', 'bytes'] as const;
 const OPERATORS = ['eq', 'lt', 'gt'] as const;
 
@@ -48,11 +47,9 @@ export interface SetSpec {
 }
 
 function readCounter(value: string, c: OptionContext): string {
-  const m = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(value);
-  const digits = m?.[1] ?? '';
-  const number = m === null ? UINT64_MAX + 1n : BigInt(/^0[0-7]+$/.test(digits) ? '0o' + digits.slice(1) : digits);
-  if (number > UINT64_MAX) c.fail(`Cannot parse ${value} as a counter value`, value);
-  return number.toString();
+  const number = readUint64(value);
+  if (number === null) c.fail(`Cannot parse ${value} as a counter value`, value);
+  return String(number);
 }
 
 function readTest(spec: SetSpec, option: string, value: string, inverted: boolean, c: OptionContext): void {

@@ -182,6 +182,18 @@ it.each(['add -exist a 10.0.0.1', 'add a 10.0.0.1 -exist', '-! add a 10.0.0.1', 
   },
 );
 
+it.each([
+  ['10.1', '10.0.0.1', 'as inet_aton reads it, not as iptables does'],
+  ['10.1.515', '10.1.2.3', 'the last number takes what is left'],
+  ['010.0.0.1', '8.0.0.1', 'octal'],
+  ['[10.0.0.1]', '10.0.0.1', 'brackets'],
+  ['localhost', '127.0.0.1', 'the only name'],
+])('the address %s is %s: %s', (text, expected) => {
+  const { sets } = clocked('create a hash:ip\n');
+  sets.add('a', text);
+  expect(sets.entries('a')).toEqual([expected]);
+});
+
 describe('what is wrong is told with its place', () => {
   it.each([
     ['create a hash:ip\nadd a 10.0.0.256\n', 2, 7, 'cannot parse 10.0.0.256'],
