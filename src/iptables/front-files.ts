@@ -237,7 +237,8 @@ export function restoreErrorText(error: RuleError, program: string): string {
   const said = errorLine(error, program).includes(error instanceof RuleTextError ? error.text.trim() : error.message);
   const what = said ? '' : ` ${error.message.replace(/\n/g, '; ')}`;
   const hint = error instanceof RuleTextError && said && error.hint !== '' ? ` ${error.hint}` : '';
-  return `${text}\nhint: ${at.file}:${at.line}:${at.column}:${what}${hint}\n`;
+  const rest = what + hint;
+  return `${text}\nhint: ${at.file}:${at.line}:${at.column}${rest === '' ? '' : `:${rest}`}\n`;
 }
 
 function isTableName(name: string): boolean {

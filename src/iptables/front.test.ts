@@ -93,6 +93,16 @@ describe('iptables-restore', () => {
     ]);
   });
 
+  test('a warning is given once', () => {
+    expect(run('-c', '*filter\n[1:2] -A INPUT -i a/b -j DROP\n[1:2] -A INPUT -i c/d -c 3 4\nCOMMIT\n').err).toBe(
+      "Warning: weird character in interface `a/b' ('/' and ' ' are not allowed by the kernel).\n" +
+        "Warning: weird character in interface `c/d' ('/' and ' ' are not allowed by the kernel).\n" +
+        'iptables-restore v1.8.9 (legacy): multiple -c flags not allowed\n' +
+        "Error occurred at line: 3\nTry `iptables-restore -h' or 'iptables-restore --help' for more information.\n" +
+        'hint: text:3:26\n',
+    );
+  });
+
   test('--test changes nothing; -v tells', () => {
     const r = run('-t -v', '# hello\n*filter\n:a - [0:0]\n-A a -j DROP\nCOMMIT\n', '*filter\n:old - [0:0]\nCOMMIT\n');
     expect(r.out).toBe(

@@ -301,7 +301,7 @@ export class CommandParser extends BaseReader {
   private readWait(attached: string): void {
     if (attached === '' && !this.hasWord()) return;
     const value = attached === '' ? this.argumentOf() : attached;
-    if (readUint(value, 0, 0x7fffffff) < 0) this.fail('wait seconds not numeric');
+    if (!/^\s*[+-]?\d/.test(value)) this.fail('wait seconds not numeric');
   }
 
   private command(verb: string, value: string): void {

@@ -96,6 +96,8 @@ class Restore {
   private readonly words = new Words();
   private readonly lines: RestoreLines;
   private readonly lenient: boolean;
+  /** Warnings of a reading that may be done again. */
+  private held: { message: string; position: Position | null }[] | null = null;
   private readonly gentle: boolean;
   private readonly counters: boolean;
   /** The name that stands in messages a second time. */
@@ -322,13 +324,17 @@ class Restore {
   private parseCounted(table: Table, line: string, from: number): Command | null {
     const areNumbers = DIGITS.test(this.packets) && DIGITS.test(this.bytes);
     let command: Command | null = null;
+    this.held = [];
     try {
       if (areNumbers) command = this.parse(table);
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
     }
+    const warnings = this.held;
+    this.held = null;
     const plain = command !== null && !command.hasCounters && (command.verb === 'A' || command.verb === 'I');
     if (plain) {
+      for (const { message, position } of warnings) this.warn(message, position);
       for (const rule of (command as Command).rules) {
         rule.packets = readCounter(this.packets);
         rule.bytes = readCounter(this.bytes);
@@ -406,7 +412,8 @@ class Restore {
   }
 
   private warn(message: string, position: Position | null): void {
-    this.options.warn?.(message, position);
+    if (this.held !== null) this.held.push({ message, position });
+    else this.options.warn?.(message, position);
   }
 }
 
