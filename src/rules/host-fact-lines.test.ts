@@ -1,10 +1,12 @@
 /** What the extensions that ask the host make of options, and how rules print, against recorded answers of iptables 1.8.9. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { specOf } from '../../test/support/option-lines.js';
 import { printRule } from '../iptables/save.js';
 import { loadScript } from '../iptables/script.js';
 import { RuleError } from './context.js';
 import type { Family, Rule, TableName } from './model.js';
+import { CLUSTERIP, type ClusteripSpec } from './target/CLUSTERIP.js';
 
 interface Line {
   family: Family;
@@ -80,5 +82,23 @@ describe('listings', () => {
   test.each(rows.map((line) => [line.family, line.rule, line] as const))('IPv%i %s', (_family, _rule, line) => {
     expect(listed(line, true).trimEnd()).toBe(line.numeric.trimEnd());
     expect(listed(line, false).trimEnd()).toBe(line.named.trimEnd());
+  });
+});
+
+describe('CLUSTERIP, which the kernel does not take', () => {
+  const options = '--new --hashmode sourceip-sourceport --clustermac 01:00:5e:AA:00:01 --total-nodes 2 --local-node 1';
+  test('prints as iptables prints it', () => {
+    const spec = specOf<ClusteripSpec>(CLUSTERIP, options, 2);
+    expect(CLUSTERIP.save(spec, 2)).toBe(`${options.replace('5e', '5E')} --hash-init 0`);
+    expect(CLUSTERIP.list?.(spec, 2, true)).toBe(
+      ' CLUSTERIP hashmode=sourceip-sourceport clustermac=01:00:5E:AA:00:01 total_nodes=2 local_node=1 hash_init=0',
+    );
+    expect(specOf(CLUSTERIP, CLUSTERIP.save(spec, 2), 2)).toEqual(spec);
+  });
+
+  test('a further rule of the same address has no options', () => {
+    const spec = specOf<ClusteripSpec>(CLUSTERIP, '', 2);
+    expect(CLUSTERIP.save(spec, 2)).toBe('');
+    expect(CLUSTERIP.list?.(spec, 2, true)).toBe(' CLUSTERIP');
   });
 });
