@@ -218,6 +218,61 @@ describe('what is wrong is told with its place', () => {
   });
 });
 
+it('whatever the text is, it is taken or refused with its place', () => {
+  const word = fc.oneof(
+    fc.constantFrom('create', 'add', 'del', 'test', 'flush', 'swap', 'rename', 'destroy', '-exist', 'a', 'b', 'a', 'b'),
+    fc.constantFrom(
+      'hash:ip',
+      'hash:net',
+      'hash:ip,port',
+      'hash:net,iface',
+      'bitmap:port',
+      'list:set',
+      'bitmap:ip,mac',
+    ),
+    fc.constantFrom(
+      'timeout',
+      'comment',
+      'range',
+      'netmask',
+      'nomatch',
+      'skbmark',
+      'family',
+      'inet6',
+      'maxelem',
+      'before',
+    ),
+    fc.constantFrom(
+      '10.0.0.0/24',
+      '10.0.0.1',
+      '10.0.0.0/24,tcp:1-9',
+      '1-9',
+      '::1',
+      '10.0.0.1,eth0',
+      '5',
+      '0',
+      '-1',
+      '"x y"',
+    ),
+    fc.string({ maxLength: 6 }),
+  );
+  const line = fc.array(word, { maxLength: 7 }).map((words) => words.join(' '));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 20 }), (lines) => {
+      const { sets } = clocked('create a hash:ip maxelem 300\ncreate b hash:net,iface timeout 5\n');
+      lines.forEach((text, n) => {
+        try {
+          sets.restore(text, 'sets');
+        } catch (error) {
+          expect(error, `line ${n}: ${text}`).toBeInstanceOf(RuleError);
+          expect((error as RuleError).position?.line).toBeGreaterThan(0);
+        }
+      });
+      expect(clocked(sets.save()).sets.save()).toBe(sets.save());
+    }),
+  );
+});
+
 it('ipset list: header, references and members', () => {
   const { sets } = clocked(
     'create a hash:ip timeout 5 comment\nadd a 10.0.0.1 comment "x y"\ncreate l list:set\nadd l a\n',
