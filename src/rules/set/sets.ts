@@ -8,6 +8,7 @@ import { SetStore } from './store.js';
 
 /** One set of `Sets.describe`. */
 export interface SetSummary {
+  /** At most 31 characters. */
   name: string;
   /** As ipset names it: `hash:net`. */
   type: string;
