@@ -6,7 +6,17 @@ import {
   ipv4ChecksumOk,
   transportChecksumOk,
 } from '../wire/checksum.js';
-import { CT_NEW, CT_NONE, CT_UNTRACKED, PACKET_BROADCAST, PARSE_OK, Packet, T_SRC } from '../wire/packet.js';
+import {
+  CT_NEW,
+  CT_NONE,
+  CT_UNTRACKED,
+  HOOK_FORWARD,
+  HOOK_INPUT,
+  PACKET_BROADCAST,
+  PARSE_OK,
+  Packet,
+  T_SRC,
+} from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { Answers } from './answers.js';
 import { compileHost } from './config.js';
@@ -259,6 +269,19 @@ describe('REJECT with an ICMP error', () => {
     expect(answers.unreachable(p, 3)).toBe(true);
     options.receive(p, false, 0);
     expect(answers.unreachable(p, 3)).toBe(answered);
+  });
+
+  it.each([
+    ['on its way through', HOOK_FORWARD, CT_NEW, false],
+    ['for the host, looked at by connection tracking', HOOK_INPUT, CT_NEW, true],
+    ['for the host, not looked at', HOOK_INPUT, CT_UNTRACKED, false],
+  ])('a header changed by record route, TCP %s', (_claim, hook, state, answered) => {
+    const p = packet4({ options: [7, 7, 4, 0, 0, 0, 0, 0] });
+    p.hook = hook;
+    p.state = state;
+    expect(answers.tcpReset(p)).toBe(true);
+    options.receive(p, false, 0);
+    expect(answers.tcpReset(p)).toBe(answered);
   });
 
   it.each([

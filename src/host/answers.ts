@@ -21,6 +21,7 @@ import {
   HAS_LATER_FRAGMENT,
   HAS_LOCAL_ORIGIN,
   HAS_TCP,
+  HOOK_FORWARD,
   IPPROTO_AH,
   IPPROTO_ESP,
   IPPROTO_GRE,
@@ -128,7 +129,10 @@ export class Answers {
     // HAS_TCP asks for a sane data offset, which a RST does not need
     if ((p.has & HAS_TCP) === 0 && (l4Len < TCP_HEADER_LEN || p.l4Off + TCP_HEADER_LEN > p.end)) return false;
     const flags = p.view.getUint8(p.l4Off + 13);
-    if ((flags & TCP_RST) !== 0 || !this.#checksumOk(p, IPPROTO_TCP) || !this.addressesAnswerable(p)) return false;
+    // what tracking found is forgotten on the way through (skb_forward_csum); ICMP errors remember it (csum_valid)
+    const remembered = p.hook !== HOOK_FORWARD;
+    if ((flags & TCP_RST) !== 0 || !this.#checksumOk(p, IPPROTO_TCP, remembered)) return false;
+    if (!this.addressesAnswerable(p)) return false;
     this.writeReset(p, flags, 0, 0);
     return true;
   }
@@ -284,7 +288,7 @@ export class Answers {
     switch (p.protocol) {
       case IPPROTO_UDP:
         if (p.l4Off >= 0 && p.l4Off + 8 <= p.end && p.view.getUint16(p.l4Off + 6) === 0) return true;
-        return this.#checksumOk(p, IPPROTO_UDP);
+        return this.#checksumOk(p, IPPROTO_UDP, true);
       case IPPROTO_GRE:
       case IPPROTO_AH:
       case IPPROTO_ESP:
@@ -292,7 +296,7 @@ export class Answers {
       case IPPROTO_UDPLITE:
         return true;
       default:
-        return this.#checksumOk(p, p.protocol);
+        return this.#checksumOk(p, p.protocol, true);
     }
   }
 
@@ -302,9 +306,9 @@ export class Answers {
    *
    * The kernel sums IPv4 from the IP header on, which adds nothing as long as the header's own checksum is right. It is not
    * between INPUT or FORWARD and the end of the way where the host entered its address into an option: such packets get no
-   * answer, unless connection tracking has found their checksum right before that.
+   * answer, unless connection tracking has found their checksum right before that, and it is `remembered`.
    */
-  #checksumOk(p: Packet, protocol: number): boolean {
+  #checksumOk(p: Packet, protocol: number, remembered: boolean): boolean {
     if ((p.has & (HAS_LOCAL_ORIGIN | HAS_CUT)) !== 0) return true;
     const view = p.view;
     const end = p.l3Off + p.l3Len;
@@ -314,7 +318,7 @@ export class Answers {
     }
     const l4Off = p.l3Off + (view.getUint8(p.l3Off) & 15) * 4;
     const ports = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
-    const tracked = this.#tracksChecksums && p.state !== CT_UNTRACKED && p.state !== CT_NONE;
+    const tracked = remembered && this.#tracksChecksums && p.state !== CT_UNTRACKED && p.state !== CT_NONE;
     const from = tracked && (ports || protocol === IPPROTO_ICMP) ? l4Off : p.l3Off;
     const pseudo = ports ? pseudoSum(view, p.l3Off, p.family, end - l4Off, protocol) : 0;
     return foldSum(sumBytes(view, from, end) + pseudo) === 0xffff;

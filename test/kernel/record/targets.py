@@ -108,6 +108,19 @@ def reject():
     return Case('j-REJECT', 'every answer to every protocol: lengths, flags, checksums, errors, fragments, the router itself', text(types4, False), text(types6, True), pk, sysctl=ACCT)
 
 
+def reject_options():
+    """IPv4 options that the router has filled in by then make the header's checksum wrong: who gets an answer all the same."""
+    text = table('raw', {'PREROUTING': ['-p udp -m udp --dport 2002 -j NOTRACK', '-p tcp -m tcp --dport 2002 -j NOTRACK']}) + table('filter', {c: ['-j t'] for c in ('INPUT', 'FORWARD')} | {'t': ['', '-m conntrack --ctstate NEW', '-p tcp -j REJECT --reject-with tcp-reset', '-p udp -j REJECT', '-p icmp -j REJECT', '-p 253 -j REJECT']})
+    k = Kit('REJECT-options', 4)
+    pk = []
+    for o in (b'\0\1\1\1', b'\7\7\4\0\0\0\0\0', b'\1\1\1\0', b'\x44\x08\5\0\0\0\0\0', b'\x44\x0c\5\1' + bytes(8)):
+        for d in (2000, 2002):
+            for dst in (B, R0):
+                n = 1000 + len(pk)
+                pk += [P.ip4(A, dst, p, seg, opts=o, id=n + p) for p, seg in ((6, P.tcp_seg(A, dst, n, d, opts=b'\2\4\5\xb4', payload=k.pad(most=20))), (17, P.udp_seg(A, dst, n, d, k.pad())), (1, P.icmp_msg(8, 0, struct.pack('!HH', n, 1), k.pad())), (253, k.pad()))]
+    return Case('j-REJECT-options', 'answers to packets with options that the router fills in', text, None, pk + [k.udp(proto=P.UDPLITE)])
+
+
 def reject_elsewhere():
     """Sources that are reached elsewhere than where they come from: which address answers, and where the answer leaves."""
     text = lambda v6: table('mangle', {'OUTPUT': ['', '-o r0', '-s ' + (R06 if v6 else R0)]}) + table('filter', {'FORWARD': ['-m conntrack --ctstate NEW', '-p udp -m udp --dport 2000 -j REJECT'], 'INPUT': ['-p udp -m udp --dport 2000 -j REJECT', '-p tcp -j REJECT --reject-with tcp-reset']})
@@ -321,4 +334,4 @@ def rateest():
 
 
 
-CASES = (synproxy, rateest, reject_elsewhere, onwards, queue, hmark, tee, npt, mangle_marks, tos, ttl, tcpmss, tcpoptstrip, reject, log, trace, ct, nat, output)
+CASES = (synproxy, rateest, reject_elsewhere, reject_options, onwards, queue, hmark, tee, npt, mangle_marks, tos, ttl, tcpmss, tcpoptstrip, reject, log, trace, ct, nat, output)
