@@ -133,9 +133,10 @@ export class CommandParser extends BaseReader {
           i--;
           continue;
         }
-        // Inside a cluster iptables names the word before it.
-        const named = i === word.length - 1 ? word : this.words.text[this.blame - 1];
-        this.fail(`unknown option "${named ?? word}"`, { hint: `"-${letter}" is not known` });
+        // Inside a cluster of bytes iptables names the word before it; iptables-restore puts `-t TABLE` before the first one.
+        const isLast = i === word.length - 1 && letter < '\x80';
+        const before = this.words.text[this.blame - 1] ?? (tableFixed ? this.table : word);
+        this.fail(`unknown option "${isLast ? word : before}"`, { hint: `"-${letter}" is not known` });
       }
       if (option.args === 0) {
         this.base(option, '', tableFixed);

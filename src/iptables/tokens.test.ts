@@ -32,6 +32,8 @@ function shell(script: string): string[] {
 describe('iptables-restore knows double quotes alone', () => {
   test.each([
     ['-A  INPUT\t-j DROP\n', ['1:-A', '5:INPUT', '11:-j', '14:DROP']],
+    ['a "', ['1:a']],
+    ['a b"', ['1:a', '3q:b']],
     ['-j DROP\r\n', ['1:-j', '4:DROP\r']],
     ['a "b\\\n', ['1:a', '3q:b\n']],
     ['--comment "a b" x', ['1:--comment', '11q:a b', '17:x']],

@@ -71,7 +71,9 @@ export function splitRestoreLine(line: string, from: number, lineNumber: number,
       text += line.slice(plain, i);
       plain = ++i;
     }
-    words.push(text + line.slice(plain, i), lineNumber, start + 1, true);
+    text += line.slice(plain, i);
+    // what an open quote leaves is a word only if there is something in it
+    if (i < n || text !== '') words.push(text, lineNumber, start + 1, true);
     if (i >= n) return quote + 1;
     i++;
   }

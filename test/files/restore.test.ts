@@ -13,8 +13,8 @@ import { type Restored, realRestore, whyNotReal } from './real.js';
 
 const COUNT = Number(process.env.RESTORE_TEXTS ?? 150);
 const SEED = Number(process.env.RESTORE_SEED ?? 1) * 1_000_000;
-/** iptables-restore renames a chain to what its own save could not name; ours does not. */
-const KNOWN = /^(?:\[[^\]]*\])?[ \t]*-E[ \t]+\S+[ \t]+\S*["\\\v\f\r]/m;
+/** iptables-restore makes chains of names that its own save could not name; ours does not. */
+const KNOWN = /^(?:\[[^\]]*\])?[ \t]*-(?:E[ \t]+\S+[ \t]+|N[ \t]*)\S*["\\\v\f\r]/m;
 
 const why = whyNotReal();
 
@@ -85,5 +85,7 @@ describe.skipIf(why !== '')('iptables-restore takes and refuses as the real one 
 });
 
 function shown(r: Restored): string {
-  return `${r.status} ${r.error.split('\n')[0]}\n${r.save}`;
+  // warnings come before the error
+  const error = r.error.split('\n').find((line) => !/^(?:Warning|warn): /.test(line));
+  return `${r.status} ${error ?? ''}\n${r.save}`;
 }
