@@ -29,6 +29,11 @@ describe('what fails says so in the words of iptables, and what is known beyond 
     [['-t nosuch -L'], "iptables v1.8.9 (legacy): can't initialize iptables table `nosuch': Table does not exist", 3],
     [['-L -Z -Z'], 'iptables v1.8.9 (legacy): Cannot use -Z with -Z\nTry', 2],
     [['-N a', '-E a "b c"'], "iptables v1.8.9 (legacy): Invalid chain name `b c'\nTry", 2],
+    [
+      ['-N "a-very-long-chain-name-of-28 "'],
+      "iptables v1.8.9 (legacy): chain name `a-very-long-chain-name-of-28 ' too long",
+      2,
+    ],
     [['-A INPUT -N -x'], "iptables v1.8.9 (legacy): chain name not allowed to start with `-'\nTry", 2],
     [['-F ""'], 'iptables: No chain/target/match by that name.\nhint: the name of the chain is empty\n', 1],
     [['-A INPUT -s1.1.1.1'], "iptables v1.8.9 (legacy): host/network `-s1.1.1.1' not found\n", 2],
