@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { REASON_NO_TUPLE, REASON_TCP_CHECKSUM, REASON_TCP_FLAGS } from '../conntrack/reasons.js';
 import {
   fillIpv4Checksum,
   fillTransportChecksum,
@@ -7,6 +8,7 @@ import {
   transportChecksumOk,
 } from '../wire/checksum.js';
 import {
+  CT_INVALID,
   CT_NEW,
   CT_NONE,
   CT_UNTRACKED,
@@ -269,6 +271,22 @@ describe('REJECT with an ICMP error', () => {
     expect(answers.unreachable(p, 3)).toBe(true);
     options.receive(p, false, 0);
     expect(answers.unreachable(p, 3)).toBe(answered);
+  });
+
+  it.each([
+    ['looked at', CT_NEW, 0, true],
+    ['not looked at', CT_UNTRACKED, 0, false],
+    ['INVALID by its flags, after its checksum was looked at', CT_INVALID, REASON_TCP_FLAGS, true],
+    ['INVALID by its checksum', CT_INVALID, REASON_TCP_CHECKSUM, false],
+    ['INVALID before that', CT_INVALID, REASON_NO_TUPLE, false],
+  ])('a checksum that a rule has made wrong, of a segment that tracking has %s', (_claim, state, reason, answered) => {
+    for (const p of [packet4({ raw: true }), packet6({ raw: true })]) {
+      p.state = state;
+      p.reason = reason;
+      expect(answers.unreachable(p, 3)).toBe(answered);
+      p.hook = HOOK_FORWARD;
+      expect(answers.tcpReset(p)).toBe(false);
+    }
   });
 
   it.each([

@@ -9,11 +9,22 @@
  * kernel hashes with a key of each boot). Rate limits (icmp_ratelimit) are off.
  */
 import { writeHeaderChecksum } from '../conntrack/fragment-headers.js';
+import {
+  REASON_CLASH,
+  REASON_ICMP_CHECKSUM,
+  REASON_ICMP_SHORT,
+  REASON_TCP_CHECKSUM,
+  REASON_TCP_TRUNCATED,
+  REASON_UDP_CHECKSUM,
+  REASON_UDP_LENGTH,
+  REASON_UDP_SHORT,
+} from '../conntrack/reasons.js';
 import { RTN_ANYCAST, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from '../rules/context.js';
 import { foldSum, internetChecksum, sumBytes } from '../wire/checksum.js';
 import {
   AF_INET,
   AF_INET6,
+  CT_INVALID,
   CT_NONE,
   CT_UNTRACKED,
   HAS_BROKEN_CHAIN,
@@ -306,10 +317,11 @@ export class Answers {
    *
    * The kernel sums IPv4 from the IP header on, which adds nothing as long as the header's own checksum is right. It is not
    * between INPUT or FORWARD and the end of the way where the host entered its address into an option: such packets get no
-   * answer, unless connection tracking has found their checksum right before that, and it is `remembered`.
+   * answer. But what connection tracking has found right is right, if that is `remembered`, whatever rules did to it since.
    */
   #checksumOk(p: Packet, protocol: number, remembered: boolean): boolean {
     if ((p.has & (HAS_LOCAL_ORIGIN | HAS_CUT)) !== 0) return true;
+    if (remembered && this.#tracksChecksums && hasGoodChecksum(p)) return true;
     const view = p.view;
     const end = p.l3Off + p.l3Len;
     if (p.family !== AF_INET) {
@@ -318,10 +330,35 @@ export class Answers {
     }
     const l4Off = p.l3Off + (view.getUint8(p.l3Off) & 15) * 4;
     const ports = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
-    const tracked = remembered && this.#tracksChecksums && p.state !== CT_UNTRACKED && p.state !== CT_NONE;
-    const from = tracked && (ports || protocol === IPPROTO_ICMP) ? l4Off : p.l3Off;
     const pseudo = ports ? pseudoSum(view, p.l3Off, p.family, end - l4Off, protocol) : 0;
-    return foldSum(sumBytes(view, from, end) + pseudo) === 0xffff;
+    return foldSum(sumBytes(view, p.l3Off, end) + pseudo) === 0xffff;
+  }
+}
+
+/** Whether connection tracking has looked at a packet's checksum and found it right; it is its first question but for lengths. */
+function hasGoodChecksum(p: Packet): boolean {
+  switch (p.protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      break;
+    default:
+      return false;
+  }
+  if (p.state !== CT_INVALID) return p.state !== CT_UNTRACKED && p.state !== CT_NONE;
+  switch (p.reason) {
+    case REASON_TCP_TRUNCATED:
+    case REASON_TCP_CHECKSUM:
+    case REASON_UDP_SHORT:
+    case REASON_UDP_LENGTH:
+    case REASON_UDP_CHECKSUM:
+    case REASON_ICMP_SHORT:
+    case REASON_ICMP_CHECKSUM:
+      return false;
+    default:
+      // those of all protocols come before
+      return p.reason > REASON_CLASH;
   }
 }
 

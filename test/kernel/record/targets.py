@@ -110,7 +110,7 @@ def reject():
 
 def reject_options():
     """IPv4 options that the router has filled in by then make the header's checksum wrong: who gets an answer all the same."""
-    text = table('raw', {'PREROUTING': ['-p udp -m udp --dport 2002 -j NOTRACK', '-p tcp -m tcp --dport 2002 -j NOTRACK']}) + table('filter', {c: ['-j t'] for c in ('INPUT', 'FORWARD')} | {'t': ['', '-m conntrack --ctstate NEW', '-p tcp -j REJECT --reject-with tcp-reset', '-p udp -j REJECT', '-p icmp -j REJECT', '-p 253 -j REJECT']})
+    text = table('raw', {'PREROUTING': ['-p udp -m udp --dport 2002 -j NOTRACK', '-p tcp -m tcp --dport 2002 -j NOTRACK']}) + table('filter', {c: ['-j t'] for c in ('INPUT', 'FORWARD')} | {'t': ['', '-m conntrack --ctstate NEW', '-p tcp -m tcp --dport 2003 -j REJECT', '-p tcp -j REJECT --reject-with tcp-reset', '-p udp -j REJECT', '-p icmp -j REJECT', '-p 253 -j REJECT']})
     k = Kit('REJECT-options', 4)
     pk = []
     for o in (b'\0\1\1\1', b'\7\7\4\0\0\0\0\0', b'\1\1\1\0', b'\x44\x08\5\0\0\0\0\0', b'\x44\x0c\5\1' + bytes(8)):
@@ -118,7 +118,14 @@ def reject_options():
             for dst in (B, R0):
                 n = 1000 + len(pk)
                 pk += [P.ip4(A, dst, p, seg, opts=o, id=n + p) for p, seg in ((6, P.tcp_seg(A, dst, n, d, opts=b'\2\4\5\xb4', payload=k.pad(most=20))), (17, P.udp_seg(A, dst, n, d, k.pad())), (1, P.icmp_msg(8, 0, struct.pack('!HH', n, 1), k.pad())), (253, k.pad()))]
-    return Case('j-REJECT-options', 'answers to packets with options that the router fills in', text, None, pk + [k.udp(proto=P.UDPLITE)])
+    # lengths that lie: nobody has looked at the checksum then
+    for n in (1, 9, 50):
+        pk.append(P.ip4(A, B, 17, P.udp_seg(A, B, 1000 + n, 2000, b'x' * 20, length=n), opts=b'\7\7\4\0\0\0\0\0', id=n))
+    # a size at an odd place: the rule that lowers it makes the checksum wrong, which no longer matters to an ICMP error
+    text += table('mangle', {'FORWARD': ['-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 700']})
+    for d in (2000, 2003):
+        pk += [k.tcp(1000, d, opts=o, payload=b'') for o in (b'\1\2\4\x23\x28\1\1\1', b'\2\4\x23\x28', b'\1\1\1\2\4\x23\x28\1')] + [k.tcp(1001, d, tcpkw={'badsum': True}), k.tcp(1002, d, flags=0), k.tcp(1003, d, flags=0, opts=b'\1\2\4\x23\x28\1\1\1')]
+    return Case('j-REJECT-options', 'answers to packets with options that the router fills in, with lengths that lie, with sizes lowered', text, None, pk + [k.udp(proto=P.UDPLITE)])
 
 
 def reject_elsewhere():
