@@ -378,6 +378,8 @@ export class CommandParser extends BaseReader {
   private checkNewName(name: string): void {
     if (name === '' || isVerdict(name) || this.known.targets.has(name))
       this.fail('chain name may not clash with target name');
+    // a longer one is refused for its length, later
+    if (name.length <= MAX_CHAIN_LEN && /[\s"\\]/.test(name)) this.fail(`Invalid chain name \`${name}'`);
   }
 
   private readJump(name: string, isGoto: boolean): void {
@@ -459,7 +461,6 @@ export class CommandParser extends BaseReader {
     if (this.chain.length > MAX_CHAIN_LEN) {
       this.fail(`chain name \`${this.chain}' too long (must be under ${MAX_CHAIN_LEN + 1} chars)`);
     }
-    if (this.verb === 'N' && /[\s"\\]/.test(this.chain)) this.fail(`Invalid chain name \`${this.chain}'`);
   }
 
   private checkTable(): TableName {

@@ -67,8 +67,8 @@ export function readPieces() {
 }
 
 function addPieces(into, fields, line) {
-  // rate estimators are there only where packets have made them
-  if (line.includes('rateest')) return;
+  // estimators and accounting objects of the kernel, which nobody has made here
+  if (line.includes('rateest') || line.includes('nfacct')) return;
   const words = shellWords(line);
   let table = Object.hasOwn(CHAINS, fields[1]) ? fields[1] : 'filter';
   let protocol = [];
