@@ -265,6 +265,7 @@ describe('REJECT with an ICMP error', () => {
     ['UDP in the raw table', CT_NONE, UDP.protocol, UDP.body, false],
     ['UDP without a checksum', CT_UNTRACKED, 17, [0, 1, 0, 2, 0, 8, 0, 0], true],
     ['a protocol that it does not check', CT_NEW, 253, even, false],
+    ['ICMPv6 in IPv4', CT_NEW, 58, even, false],
   ])('a header changed by record route: %s', (_claim, state, protocol, body, answered) => {
     const p = packet4({ protocol, body, raw: body !== UDP.body, options: [7, 7, 4, 0, 0, 0, 0, 0] });
     p.state = state;

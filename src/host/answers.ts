@@ -337,15 +337,9 @@ export class Answers {
 
 /** Whether connection tracking has looked at a packet's checksum and found it right; it is its first question but for lengths. */
 function hasGoodChecksum(p: Packet): boolean {
-  switch (p.protocol) {
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      break;
-    default:
-      return false;
-  }
+  const { protocol } = p;
+  const icmp = p.family === AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+  if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP && protocol !== icmp) return false;
   if (p.state !== CT_INVALID) return p.state !== CT_UNTRACKED && p.state !== CT_NONE;
   switch (p.reason) {
     case REASON_TCP_TRUNCATED:
