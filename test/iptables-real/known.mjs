@@ -10,7 +10,7 @@ const KNOWN = [
   },
   {
     // the two lie in the same memory, of which the kernel refuses to take one for the other
-    is: (step, what) => what === 'out' && step.argv.includes('--cgroup') && step.argv.includes('--path'),
+    is: (step, what) => what === 'out' && step.argv.some((w) => w.startsWith('--cg')) && step.argv.includes('--path'),
   },
   {
     // help is in words of its own
