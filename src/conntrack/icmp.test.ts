@@ -102,6 +102,18 @@ describe('queries', () => {
   });
 });
 
+describe("the other family's ICMP is INVALID", () => {
+  test.each([
+    ['an echo request', 58, [128, 0, 0, 0, 0, 7, 0, 1], false],
+    ['a neighbour solicitation, which IPv6 does not track', 58, [135, 0, 0, 0, 0, 0, 0, 0], false],
+    ['an error', 58, [1, 4, 0, 0, 0, 0, 0, 0], false],
+    ['an ICMP error in IPv6', 1, [3, 3, 0, 0, 0, 0, 0, 0], true],
+  ])('%s', (_claim, protocol, bytes, six) => {
+    const b = new TrackBench();
+    expect([b.send(packet('a', protocol, bytes, { six })).state, b.slots]).toEqual(['INVALID', []]);
+  });
+});
+
 describe('packets that are no ICMP', () => {
   test.each<[string, number, Message, number, number[]]>([
     ['cut in the header', 8, { cut: 7 }, REASON_ICMP_SHORT, [7]],

@@ -7,6 +7,7 @@
  *   advance(ms)  turns the clock: ends what timed out (lifecycle.ts).
  */
 import {
+  AF_INET,
   CT_ESTABLISHED,
   CT_INVALID,
   CT_NEW,
@@ -86,7 +87,8 @@ export class Tracker extends Lifecycle {
       return NF_ACCEPT;
     }
     const protocol = p.protocol;
-    if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) {
+    // the other family's ICMP has no errors (nf_conntrack_handle_icmp)
+    if (protocol === (p.family === AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
       if (icmpIn(this, p) !== TRACK_ACCEPT) {
         this.statistics.error++;
         return NF_ACCEPT;
