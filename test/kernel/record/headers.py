@@ -231,4 +231,17 @@ def options():
     return Case('m-options', 'IPv4 options: record route and timestamps with room and without, wrong ones, two of a kind', counting(rules, HERE), None, pk + [k.udp()])
 
 
-CASES = (options, base, tcp, udp, icmp, icmp6, multiport, length, ttl, tos_dscp_ecn, ranges)
+def icmp_elsewhere():
+    """ICMPv6 in IPv4 and ICMP in IPv6."""
+    text = counting(['-m conntrack --ctstate %s' % s for s in ('NEW', 'INVALID', 'RELATED,ESTABLISHED', 'UNTRACKED')], (('mangle', 'FORWARD'),))
+    k4, k6 = Kit('icmp-elsewhere', 4), Kit('icmp-elsewhere', 6)
+    inner4, inner6 = k4.udp(1, 2, payload=b'12345678'), k6.udp(1, 2, payload=b'12345678')
+    pk = [inner4, inner6]
+    for t in (0, 1, 2, 3, 4, 5, 8, 11, 12, 13, 128, 129, 130, 133, 135, 200):
+        for side in 'ab':
+            pk += [(side, k4.ip(58, P.icmp6_msg(*k4.ends(side), t, 1, b'\0\5\0\6', inner4 + k4.pad()), side)), (side, k6.ip(1, P.icmp_msg(t, 1, b'\0\5\0\6', inner6 + k6.pad()), side))]
+    pk += [k4.ip(58, b'\x80\0'), k6.ip(1, b'\x08\0'), k4.ip(58, b''), k6.ip(1, b'')]
+    return Case('m-icmp-elsewhere', 'ICMPv6 in IPv4 and ICMP in IPv6: queries, errors, what is not tracked', text, text, pk, {'--ctstate (RELATED|UNTRACKED)': 'all of it is INVALID'})
+
+
+CASES = (icmp_elsewhere, options, base, tcp, udp, icmp, icmp6, multiport, length, ttl, tos_dscp_ecn, ranges)
