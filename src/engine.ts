@@ -33,7 +33,7 @@ export {
 export { Host, type HostDoubt, type HostLoadOptions } from './host/host.js';
 export type { HostOptions } from './host/host-options.js';
 export { EMIT_DELIVERED, EMIT_FORWARDED, EMIT_SENT, VERDICT_QUEUED } from './host/path.js';
-export type { HostDecision, Plane } from './host/planes.js';
+export type { Plane, PlaneDecision } from './host/planes.js';
 export {
   type EmitSink,
   FRAME_ARRIVES,

@@ -25,7 +25,7 @@ import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js'
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { HostKernel, LO_INDEX } from './kernel.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
-import { type HostDecision, type Plane, RULE_SHIFT } from './planes.js';
+import { type Plane, type PlaneDecision, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
 import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
@@ -291,7 +291,7 @@ export class Host extends HostKernel {
   }
 
   /** What a number in `result.rule` or `Results.rule` means, in words; null for -1. */
-  decision(rule: number): HostDecision | null {
+  decision(rule: number): PlaneDecision | null {
     if (this.planes !== null) return rule < 0 ? null : this.planes.decision(rule);
     return rule < 0 ? null : this.engine.decision(rule >> RULE_SHIFT, rule & ((1 << RULE_SHIFT) - 1));
   }

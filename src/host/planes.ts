@@ -24,7 +24,7 @@ import { HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, type Packet } from '../wire/p
 export type Plane = 'legacy' | 'nft';
 
 /** What decided a packet, in words. */
-export interface HostDecision extends Decision {
+export interface PlaneDecision extends Decision {
   /** The plane whose rule or policy it was; absent while only one is loaded. */
   plane?: Plane;
 }
@@ -103,7 +103,7 @@ export class Planes {
   }
 
   /** What a number in result.rule means (cold). */
-  decision(rule: number): HostDecision | null {
+  decision(rule: number): PlaneDecision | null {
     const table = rule >> RULE_SHIFT;
     const record = rule & ((1 << RULE_SHIFT) - 1);
     const isNft = table >= NFT_TABLES;

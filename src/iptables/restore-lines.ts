@@ -2,7 +2,7 @@
  * The lines of rule text, one at a time: as iptables-restore reads them, or gently, as a file on disk may have them.
  *
  * *Exactly*: a line is at most 10239 bytes long, what is longer goes on as a line of its own; it ends where a NUL byte stands; its
- * line end belongs to it, so that a last line without one is not the same line. *Gently*: no limit; a byte order mark at the
+ * line end belongs to it, so that a last line without one is not the same line. *Gently*: no limit, and a NUL byte is a character that no word may have; a byte order mark at the
  * beginning, blanks and CR around a line are passed over, and so is `> ` before it where the text was quoted in a mail.
  */
 
@@ -60,8 +60,6 @@ export class RestoreLines {
     while (end > from && isBlank(source.charCodeAt(end - 1))) end--;
     this.indent = from - start;
     this.text = source.slice(from, end);
-    const nul = this.text.indexOf('\0');
-    if (nul >= 0) this.text = this.text.slice(0, nul);
   }
 
   private skip(from: number, end: number): number {

@@ -12,6 +12,7 @@
  * for itself is given as `contender`. Lines of TRACE are not compared: the plain evaluator writes none.
  */
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DIRECTION_INBOUND, DIRECTION_OUTBOUND } from '../../src/capture/frame-batch.js';
 import type { HostConfig } from '../../src/host/config.js';
 import { Host } from '../../src/host/host.js';
@@ -114,6 +115,8 @@ export async function compareOnCase(
   options: Omit<BothOptions, 'config' | 'rules4' | 'rules6' | 'frames'> = {},
 ): Promise<Comparison> {
   const { config } = parseHostFile(readFileSync(c.host, 'utf8'), c.host);
+  // in a file it is a name, for the host the text
+  if (config.osf !== undefined) config.osf = readFileSync(join(dirname(c.host), config.osf), 'utf8');
   const rules4 = readFileSync(c.rules4, 'utf8');
   const rules6 = c.rules6 === null ? null : readFileSync(c.rules6, 'utf8');
   return compareEvaluators({ ...options, config, rules4, rules6, frames: await framesOf(c.capture, config) });
