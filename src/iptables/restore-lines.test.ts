@@ -32,7 +32,7 @@ describe('gently: what editors, terminals and mails put around a line does not m
     ['\ufeff*filter\r\n', false, ['1+0 *filter']],
     [' \t-A x \t\r\n\n', false, ['1+2 -A x', '2+0 ']],
     ['COMMIT', false, ['1+0 COMMIT']],
-    ['a\0b\n', false, ['1+0 a']],
+    ['a\0b\n', false, ['1+0 a\0b']],
     ['> *filter\n', false, ['1+0 > *filter']],
     ['> *filter\n>> :A - [0:0]\n> >\n x\n', true, ['1+2 *filter', '2+3 :A - [0:0]', '3+3 ', '4+1 x']],
     [`${'x'.repeat(20000)}\n`, false, [`1+0 ${'x'.repeat(20000)}`]],
