@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records the cases of matches and targets: record.py [NAME]... [--to DIR] [--list]. As root; README.md of the folder above says more."""
+"""Records the cases of matches and targets, and those of tracking: main.py [NAME]... [--to DIR] [--list]. As root; README.md of the folder above says more."""
 import argparse
 import os
 import sys
@@ -9,6 +9,7 @@ import kit  # noqa: E402
 import contents  # noqa: E402
 import headers  # noqa: E402
 import later  # noqa: E402
+import situations  # noqa: E402
 import states  # noqa: E402
 import targets  # noqa: E402
 
@@ -18,5 +19,5 @@ if __name__ == '__main__':
     p.add_argument('--to', default=os.path.join(os.path.dirname(os.path.abspath(__file__)), '../cases'))
     p.add_argument('--list', action='store_true')
     a = p.parse_args()
-    cases = [make() for part in (headers, contents, states, later, targets) for make in part.CASES]
+    cases = [make() for part in (headers, contents, states, later, targets, situations) for make in part.CASES]
     sys.exit(kit.main(cases, a.to, a.names, a.list))
