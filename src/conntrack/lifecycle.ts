@@ -9,21 +9,28 @@
  */
 import { IPPROTO_TCP, type Packet, TUPLE_WORDS } from '../wire/packet.js';
 import { EventRing, IPCT_ASSURED, IPCT_DESTROY, IPCT_LABEL, IPCT_MARK, IPCT_PROTOINFO } from './events.js';
+import { type Expectation, ExpectTable } from './expect.js';
+import { ExpectEventRing } from './expect-events.js';
 import { trackerOf } from './generic.js';
+import type { ConnHelp, HelperInfo } from './helper.js';
 import {
   F_COLD,
   F_COUNTERS,
   F_EVENTS,
+  F_HELP,
   F_TIMESTAMP,
   IPS_ASSURED,
   IPS_CONFIRMED,
   IPS_DYING,
+  IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
   IPS_HELPER,
   R_DEADLINE,
   R_ID,
+  R_MARK,
   R_NEXT,
   R_PROTO,
+  R_REPLY_PORTS,
   R_STATE,
   R_STATUS,
   RECORD_SHIFT,
@@ -75,6 +82,8 @@ export interface TrackerListener {
   invalid(p: Packet, code: number): void;
   /** "nf_conntrack: table full, dropping packet". */
   tableFull(): void;
+  /** "nf_conntrack: expectation table full". */
+  expectationsFull?(): void;
 }
 
 /** What a tracker is made from. */
@@ -93,6 +102,16 @@ export class Lifecycle {
   readonly settings: Settings;
   readonly statistics = new Statistics();
   readonly events: EventRing;
+  readonly expectations: ExpectTable;
+  readonly expectEvents: ExpectEventRing;
+  /** Those that there are, by name. */
+  readonly helpers = new Map<string, HelperInfo>();
+  /** Told when a connection with a helper ends, before its expectations go. */
+  ending: ((slot: number, help: ConnHelp) => void) | null = null;
+  /** Whether connections get helpers by their ports (nf_conntrack_helper=1, kernels before 6.0). */
+  helpersByPort = false;
+  /** Whether any connection ever had a helper: until then nobody looks. */
+  helping = false;
   readonly timeoutPolicies = new Map<string, TimeoutPolicy>();
   /** What -j CT attaches, by Packet.template; [0] is not used. Rules add to it when they are loaded. */
   readonly templates: (Template | null)[] = [null];
@@ -120,6 +139,14 @@ export class Lifecycle {
     this.table = new ConnTable((max === 0 ? 262144 : max) + SPARE_SLOTS, options.seed);
     this.listener = options.listener ?? null;
     this.events = new EventRing(options.eventRing ?? 4096);
+    this.expectEvents = new ExpectEventRing(options.eventRing ?? 4096);
+    this.expectations = new ExpectTable({
+      table: this.table,
+      settings: this.settings,
+      statistics: this.statistics,
+      events: this.expectEvents,
+      full: () => this.listener?.expectationsFull?.(),
+    });
     if (this.settings.value[SET_TIMESTAMP] !== 0) this.table.needStamps();
   }
 
@@ -153,13 +180,64 @@ export class Lifecycle {
     w[base + R_STATUS] = status;
   }
 
-  protected applyTemplate(t: Template, slot: number, protocol: number): void {
+  /** Gives a connection a helper; one that the host does not have shows by its name, and does nothing. */
+  assignHelper(slot: number, name: string): void {
+    const cold = this.table.coldFor(slot);
+    cold.helper = name;
+    cold.needHelp().helper = this.helpers.get(name) ?? null;
+    const at = (slot << RECORD_SHIFT) + R_STATUS;
+    this.table.words[at] = this.table.words[at]! | F_HELP;
+    this.helping = true;
+  }
+
+  /** Takes a connection's helper away; what it expects stays. */
+  protected dropHelper(slot: number): void {
+    const cold = this.table.coldOf(slot);
+    if (cold.help === null) return;
+    cold.helper = '';
+    cold.help.helper = null;
+  }
+
+  /** A connection begins that another one expected: what it has from that. */
+  protected beginExpected(slot: number, e: Expectation): void {
+    const w = this.table.words;
+    const base = slot << RECORD_SHIFT;
+    w[base + R_STATUS] = w[base + R_STATUS]! | IPS_EXPECTED;
+    w[base + R_MARK] = w[(e.master << RECORD_SHIFT) + R_MARK]!;
+    this.table.coldFor(slot).masterHelper = this.table.helperName(e.master);
+    if (e.helper !== null) this.assignHelper(slot, e.helper.name);
+    this.statistics.expectNew++;
+  }
+
+  /**
+   * Gives a connection the helper of the port that its answers come from, as kernels before 6.0 do with nf_conntrack_helper=1
+   * (__nf_ct_try_assign_helper); again when a rule has translated it.
+   */
+  assignByPort(slot: number): void {
+    const w = this.table.words;
+    const base = slot << RECORD_SHIFT;
+    if ((w[base + R_STATUS]! & (IPS_HELPER | IPS_EXPECTED)) !== 0) return;
+    const help = this.table.helpOf(slot);
+    if (help !== null && help.newest !== null) return;
+    const port = w[base + R_REPLY_PORTS]! >>> 16;
+    const proto = w[base + R_PROTO]!;
+    for (const helper of this.helpers.values()) {
+      if (!helper.ports.includes(port) || !helper.protocols.includes(proto & 0xff)) continue;
+      if (!helper.families.includes(proto >> 8)) continue;
+      this.assignHelper(slot, helper.name);
+      return;
+    }
+    this.dropHelper(slot);
+  }
+
+  protected applyTemplate(t: Template, slot: number, protocol: number, expected: boolean): void {
     const at = (slot << RECORD_SHIFT) + R_STATUS;
     const w = this.table.words;
-    if (t.helper !== '') {
-      this.table.coldFor(slot).helper = t.helper;
+    if (t.helper !== '' && !expected) {
+      this.assignHelper(slot, t.helper);
       w[at] = w[at]! | IPS_HELPER;
     }
+    if (t.expevents !== -1 && t.expevents !== 0) this.table.coldFor(slot).expmask = t.expevents;
     const policy = t.timeout === '' ? undefined : this.timeoutPolicies.get(t.timeout);
     if (policy !== undefined && policy.protocol === trackerOf(protocol))
       this.table.coldFor(slot).timeouts = policy.timeouts;
@@ -196,7 +274,9 @@ export class Lifecycle {
   protected giveBack(slot: number): void {
     const base = slot << RECORD_SHIFT;
     const w = this.table.words;
-    if (w[base + R_ID] !== 0 && (w[base + R_STATUS]! & (IPS_CONFIRMED | IPS_DYING)) === 0) this.table.free(slot);
+    if (w[base + R_ID] === 0 || (w[base + R_STATUS]! & (IPS_CONFIRMED | IPS_DYING)) !== 0) return;
+    if ((w[base + R_STATUS]! & F_HELP) !== 0) this.expectations.removeOf(slot);
+    this.table.free(slot);
   }
 
   /** Frees the records of connections that packets ended; to be called when no packet is on its way. */
@@ -289,6 +369,7 @@ export class Lifecycle {
     if ((status & IPS_CONFIRMED) === 0) {
       // refused before it was confirmed: nothing is known of it anywhere
       w[base + R_STATUS] = status | IPS_DYING;
+      if ((status & F_HELP) !== 0) this.expectations.removeOf(slot);
       this.end(slot);
       return;
     }
@@ -306,7 +387,14 @@ export class Lifecycle {
     if ((status & F_TIMESTAMP) !== 0) this.table.stamps[slot * 2 + 1] = this.clockMs;
     if ((status & F_EVENTS) !== 0 && (this.table.coldOf(slot).ctmask & IPCT_DESTROY) !== 0)
       this.push(slot, IPCT_DESTROY);
+    if ((status & F_HELP) !== 0) this.endHelp(slot);
     this.end(slot);
+  }
+
+  private endHelp(slot: number): void {
+    const help = this.table.helpOf(slot);
+    if (help !== null) this.ending?.(slot, help);
+    this.expectations.removeOf(slot);
   }
 
   private end(slot: number): void {
@@ -330,6 +418,7 @@ export class Lifecycle {
       this.clockMs = nowMs;
       this.nowMs = nowMs | 0;
     }
+    if (this.helping) this.expireExpectations();
     if (this.clockMs < this.nextTurnMs) return 0;
     const second = Math.floor(this.clockMs / MS);
     let ended = 0;
@@ -342,6 +431,11 @@ export class Lifecycle {
       ended += this.expire(first, budget - ended);
       if (ended >= budget) return ended;
     }
+  }
+
+  private expireExpectations(): void {
+    this.expectEvents.clockMs = this.clockMs;
+    if (this.clockMs >= this.expectations.dueMs) this.expectations.expire(this.clockMs);
   }
 
   /**

@@ -14,11 +14,11 @@ export class Statistics {
   earlyDrop = 0;
   /** ICMP and ICMPv6 packets that are malformed; `icmp_error` in /proc, `error` by conntrack -S. */
   error = 0;
-  /** Always 0, as expectations are: helpers are not supported. */
+  /** Connections that were expected. */
   expectNew = 0;
-  /** Always 0. */
+  /** Expectations that helpers made. */
   expectCreate = 0;
-  /** Always 0. */
+  /** Expectations that ended: met, timed out, or with their master. */
   expectDelete = 0;
   /** Always 0: look-ups that begin again, because another CPU moved the entry. */
   searchRestart = 0;

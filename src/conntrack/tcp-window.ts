@@ -14,11 +14,13 @@
 import type { Packet } from '../wire/packet.js';
 import { readTcpOptions, tcpSackEnd } from '../wire/tcp-options.js';
 import {
+  IPS_SEQ_ADJUST,
   R_LAST,
   R_LAST_ACK,
   R_LAST_END,
   R_LAST_SEQ,
   R_STATE,
+  R_STATUS,
   R_WINDOW,
   RECORD_SHIFT,
   STATE_MASK,
@@ -38,6 +40,7 @@ import {
   REASON_TCP_SEQ_OVER,
   REASON_TCP_SEQ_UNDER,
 } from './reasons.js';
+import { seqOffset } from './seqadj.js';
 import { SET_TCP_LIBERAL } from './sysctl.js';
 import type { Tracker } from './tracker.js';
 
@@ -150,6 +153,12 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
   let ack = p.ack;
   let sack = ack;
   if ((w[receiver + W_FLAGS]! & FLAG_SACK_PERM) !== 0) sack = tcpSackEnd(p);
+  if ((w[base + R_STATUS]! & IPS_SEQ_ADJUST) !== 0) {
+    // acknowledgments come in numbers of behind, the windows are kept in the senders' own
+    const offset = seqOffset(t.table.helpOf(slot)!, 1 - direction, (ack - 1) | 0);
+    ack = (ack - offset) | 0;
+    sack = (sack - offset) | 0;
+  }
 
   if (w[sender + W_MAXWIN] === 0) {
     if ((flags & TH_SYN) !== 0) {

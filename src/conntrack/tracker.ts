@@ -32,10 +32,10 @@ import { grePacket } from './gre.js';
 import { icmpIn, icmpPacket, icmpReplyPorts } from './icmp.js';
 import {
   F_EVENTS,
+  F_HELP,
   IPS_CONFIRMED,
   IPS_DYING,
   IPS_EXPECTED,
-  IPS_HELPER,
   IPS_SEEN_REPLY,
   R_DEADLINE,
   R_ID,
@@ -220,8 +220,18 @@ export class Tracker extends Lifecycle {
     const slot = table.reserve(p.tuple, reply, zones);
     if (slot < 0) return this.full(p, max);
     this.begin(slot);
-    if (p.template !== 0) this.applyTemplate(this.templates[p.template]!, slot, p.protocol);
+    if (p.template !== 0 || this.helping || this.helpersByPort) this.prepareHelp(p, slot, zones);
     return slot << 1;
+  }
+
+  /** What a rule, a helper or the ports say of a connection that begins. */
+  private prepareHelp(p: Packet, slot: number, zones: number): void {
+    const { expectations } = this;
+    const expected = expectations.count === 0 ? null : expectations.find(p.tuple, zones & 0xffff || zones >>> 16);
+    if (expected !== null) this.beginExpected(slot, expected);
+    if (p.template !== 0) this.applyTemplate(this.templates[p.template]!, slot, p.protocol, expected !== null);
+    if (expected === null && this.helpersByPort) this.assignByPort(slot);
+    if (expected?.expectfn) expected.expectfn(slot, expected);
   }
 
   private full(p: Packet, max: number): number {
@@ -264,7 +274,7 @@ export class Tracker extends Lifecycle {
     this.insert(slot, w[base + R_DEADLINE]!);
     const status = w[base + R_STATUS]!;
     if ((status & F_EVENTS) !== 0) {
-      if ((status & IPS_HELPER) !== 0) this.note(slot, IPCT_HELPER);
+      if ((status & F_HELP) !== 0) this.note(slot, IPCT_HELPER);
       this.note(slot, (status & IPS_EXPECTED) !== 0 ? IPCT_RELATED : IPCT_NEW);
     }
     return true;

@@ -60,7 +60,8 @@ interface Source {
   stampsBase: number;
 }
 
-function flowTuple(words: Int32Array): FlowTuple {
+/** A tuple in Packet.tuple form as a record has it. */
+export function flowTuple(words: Int32Array): FlowTuple {
   const family = words[T_PROTO]! >> 8;
   const t = plainTuple(formatAddress(family, words, 0), formatAddress(family, words, T_DST));
   const ports = words[T_PORTS]!;
@@ -229,7 +230,7 @@ export function addFlow(tracker: Tracker, flow: FlowRecord, nat: Nat): boolean {
   nat.adopt(slot);
   w[base + R_MARK] = (flow.mark ?? 0) | 0;
   w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | (flow.state ?? 0);
-  if (flow.helper !== null) tracker.table.coldFor(slot).helper = flow.helper;
+  if (flow.helper !== null) tracker.assignHelper(slot, flow.helper);
   if (flow.counters !== null && (w[base + R_STATUS]! & F_COUNTERS) !== 0) {
     const { original: o, reply: r } = flow.counters;
     [o.packets, o.bytes, r.packets, r.bytes].forEach((value, which) => {

@@ -14,7 +14,7 @@
 import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
 import type { Statistics } from '../conntrack/statistics.js';
-import type { FlowEvent, FlowRecord } from '../flow/record.js';
+import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import type { Doubt, LoadOptions } from '../rules/load.js';
 import type { Ruleset } from '../rules/model.js';
@@ -22,6 +22,7 @@ import { ipv6LoopbackOnly } from '../wire/ipv6.js';
 import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
 import { parseFrame, parseNetwork } from '../wire/parse.js';
 import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
+import { expectationEventOf, expectationOf } from './expectations.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { HostKernel, LO_INDEX } from './kernel.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
@@ -338,6 +339,17 @@ export class Host extends HostKernel {
    */
   addFlow(flow: FlowRecord): boolean {
     return addFlow(this.tracker, flow, this.nat);
+  }
+
+  /** Expectations that wait, in no order. */
+  *expectations(): Generator<ExpectationRecord> {
+    for (const e of this.tracker.expectations.list()) yield expectationOf(this.tracker, e);
+  }
+
+  /** Takes the oldest event of an expectation that has not been taken yet; null: there is none. `listen` first. */
+  nextExpectationEvent(): ExpectationEvent | null {
+    const view = this.tracker.expectEvents.shift();
+    return view === null ? null : expectationEventOf(view);
   }
 
   /** Confirmed connections that have not timed out, in slot order. */

@@ -52,6 +52,11 @@ export abstract class KernelLog {
     this.onLog?.('nf_conntrack: nf_conntrack: table full, dropping packet');
   }
 
+  /** @internal */
+  expectationsFull(): void {
+    this.onLog?.('nf_conntrack: nf_conntrack: expectation table full');
+  }
+
   private logLine(p: Packet, prefix: string, flags: number): string {
     const owner = (flags & LOG_UID) === 0 ? null : ownerOf(p, this.facts.sockets);
     const extra = owner === null ? {} : { owner };

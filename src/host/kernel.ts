@@ -13,6 +13,7 @@ import {
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
 import type { Template, TrackerListener } from '../conntrack/lifecycle.js';
 import { Tracker } from '../conntrack/tracker.js';
+import type { Helpers } from '../helpers/helpers.js';
 import { Nat, type NatHost } from '../nat/nat.js';
 import {
   type HostInterface,
@@ -57,6 +58,7 @@ import { PacketCopy } from './duplicate.js';
 import { hostFacts, isAwaited } from './facts.js';
 import { isJoined, mayForward } from './forward.js';
 import { fragmentLimits } from './fragment-limits.js';
+import { makeHelpers } from './help.js';
 import type { HostOptions } from './host-options.js';
 import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { KernelLog } from './kernel-log.js';
@@ -94,6 +96,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   readonly tracker: Tracker;
   /** @internal */
   readonly nat: Nat;
+  /** @internal */
+  readonly helpers: Helpers;
   /** @internal */
   readonly engine: RuleEngine;
   /** @internal Both planes; null while there are no rules of nft's. */
@@ -175,6 +179,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.tracker = new Tracker({ settings: this.network.settings, seed, listener: this, ...ring });
     for (const [name, policy] of this.network.timeouts) this.tracker.timeoutPolicies.set(name, policy);
     this.nat = new Nat(this.tracker, this);
+    this.helpers = makeHelpers(this, config.modules ?? null);
     this.templates = this.tracker.templates;
     this.sets = new Sets(this);
     this.setStore = this.sets.store;

@@ -30,7 +30,7 @@ import {
   T_SRC,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
-import { HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
+import { HOST_HELPER_REFUSES, HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
 import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 
 /** Neither dropped nor passed: kept until the other fragments come. */
@@ -158,6 +158,7 @@ function track(h: HostKernel, p: Packet): number {
 }
 
 function confirm(h: HostKernel, p: Packet): number {
+  if (h.tracker.helping && p.connection >= 0 && h.helpers.run(p) !== NF_ACCEPT) return h.refuse(p, HOST_HELPER_REFUSES); // 300
   return h.tracker.confirm(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
 }
 

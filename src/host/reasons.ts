@@ -45,6 +45,9 @@ export const HOST_NAT_FAILED = 116;
 /** -j TPROXY gave it to a socket of the host's, but no route delivers it here: such packets are not forwarded. */
 export const HOST_SOCKET_ASSIGNED = 117;
 
+/** The connection's helper cannot track what the packet announces, or its sequence numbers could not be adjusted. */
+export const HOST_HELPER_REFUSES = 118;
+
 /** Texts by code - HOST_MARTIAN_SOURCE; %0 and %1 stand for `Packet.reasonArgs`. */
 export const HOST_REASON_TEXTS: readonly string[] = [
   'martian source address',
@@ -65,6 +68,7 @@ export const HOST_REASON_TEXTS: readonly string[] = [
   'IPv4 source route',
   'address translation is not possible',
   'a socket of the host has it (TPROXY), but it is routed elsewhere',
+  'the helper cannot track what it announces',
 ];
 
 /** Stable short names by code - HOST_MARTIAN_SOURCE, for counting. */
@@ -87,4 +91,5 @@ export const HOST_REASON_NAMES: readonly string[] = [
   'source-route',
   'nat-failed',
   'socket-assigned',
+  'helper-refuses',
 ];

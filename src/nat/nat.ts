@@ -14,6 +14,7 @@
  *
  * Verdicts are NF_ACCEPT and NF_DROP; they are numbered as the rules' verdicts are.
  */
+import type { ExpectFn } from '../conntrack/expect.js';
 import { invertTuple } from '../conntrack/icmp.js';
 import {
   IPS_CONFIRMED,
@@ -46,7 +47,7 @@ import {
 } from '../wire/packet.js';
 import { BySource } from './by-source.js';
 import { sameTuple, TupleChooser } from './choose.js';
-import { MANIP_DST, MANIP_SRC, NatRange, RANGE_MAP_IPS } from './range.js';
+import { MANIP_DST, MANIP_SRC, NatRange, RANGE_MAP_IPS, RANGE_PORTS } from './range.js';
 import { rewrite } from './rewrite.js';
 
 const NAT_BITS = IPS_SRC_NAT | IPS_DST_NAT;
@@ -88,6 +89,24 @@ export class Nat {
   private readonly address = new Int32Array(ADDRESS_WORDS);
   /** What a target makes of its range and a packet. */
   private readonly range = new NatRange();
+
+  private readonly masterTuple = new Int32Array(TUPLE_WORDS);
+
+  /**
+   * An expected connection begins whose master is translated: it gets the same addresses as its master, and the port that was
+   * announced (nf_nat_follow_master).
+   */
+  readonly followMaster: ExpectFn = (slot, e) => {
+    const { range, masterTuple } = this;
+    this.tracker.table.readTuple(e.master, e.direction ^ 1, masterTuple);
+    range.flags = RANGE_MAP_IPS;
+    range.setAddress(masterTuple, T_DST);
+    this.setup(slot, range, MANIP_SRC);
+    range.flags = RANGE_MAP_IPS | RANGE_PORTS;
+    range.minPort = range.maxPort = e.savedPort;
+    range.setAddress(masterTuple, T_SRC);
+    this.setup(slot, range, MANIP_DST);
+  };
 
   constructor(tracker: Tracker, host: NatHost) {
     this.tracker = tracker;
@@ -148,6 +167,8 @@ export class Nat {
       invertTuple(chosen, reply);
       table.writeTuple(slot, 1, reply);
       status |= manip === MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
+      if (this.tracker.helpersByPort) this.tracker.assignByPort(slot);
+      status |= w[at]!;
     }
     w[at] = status | (manip === MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE);
     if (manip === MANIP_SRC) {

@@ -203,7 +203,7 @@ class HostAdapter implements ReplayHost {
   }
 
   expectations(): Iterable<ExpectationRecord> {
-    return [];
+    return this.host.expectations();
   }
 
   loadFlows(records: readonly FlowRecord[]): number {
