@@ -166,7 +166,7 @@ export class ExpectTable {
    * @param nowMs ms since the epoch
    */
   relate(e: Expectation, nowMs: number, anyMaster = false): number {
-    const help = this.table.helpOf(e.master);
+    const help = this.table.coldOf(e.master).help;
     if (help === null) return RELATE_NO_HELPER;
     const bucket = bucketOf(e.tuple);
     for (let other = this.buckets[bucket] ?? null; other !== null; other = other.nextInBucket) {
@@ -243,7 +243,7 @@ export class ExpectTable {
 
   /** A connection ends: what it expected is expected no longer. */
   removeOf(master: number): void {
-    const help = this.table.helpOf(master);
+    const help = this.table.coldOf(master).help;
     if (help === null) return;
     while (help.newest !== null) this.unrelate(help.newest);
   }
@@ -279,7 +279,7 @@ export class ExpectTable {
       while (before!.nextInBucket !== e) before = before!.nextInBucket;
       before!.nextInBucket = e.nextInBucket;
     }
-    const help = this.table.helpOf(e.master)!;
+    const help = this.table.coldOf(e.master).help!;
     help.expecting[e.class]!--;
     if (help.newest === e) help.newest = e.olderOfMaster;
     else {

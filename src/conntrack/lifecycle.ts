@@ -217,7 +217,7 @@ export class Lifecycle {
     const w = this.table.words;
     const base = slot << RECORD_SHIFT;
     if ((w[base + R_STATUS]! & (IPS_HELPER | IPS_EXPECTED)) !== 0) return;
-    const help = this.table.helpOf(slot);
+    const help = this.table.coldOf(slot).help;
     if (help !== null && help.newest !== null) return;
     const port = w[base + R_REPLY_PORTS]! >>> 16;
     const proto = w[base + R_PROTO]!;
@@ -302,6 +302,16 @@ export class Lifecycle {
       else w[base + R_DEADLINE] = timeoutMs;
     }
     if ((status & F_COUNTERS) !== 0) this.table.countPacket(slot, direction, bytes);
+  }
+
+  /** A helper says how long a connection waits (nf_ct_refresh). */
+  setTimeout(slot: number, timeoutMs: number): void {
+    const w = this.table.words;
+    const base = slot << RECORD_SHIFT;
+    const status = w[base + R_STATUS]!;
+    if ((status & IPS_FIXED_TIMEOUT) !== 0) return;
+    if ((status & IPS_CONFIRMED) !== 0) this.table.wheel.setDeadline(slot, this.nowMs, timeoutMs);
+    else w[base + R_DEADLINE] = timeoutMs;
   }
 
   /** Counts a packet. */
@@ -392,7 +402,7 @@ export class Lifecycle {
   }
 
   private endHelp(slot: number): void {
-    const help = this.table.helpOf(slot);
+    const help = this.table.coldOf(slot).help;
     if (help !== null) this.ending?.(slot, help);
     this.expectations.removeOf(slot);
   }

@@ -16,7 +16,6 @@
  */
 import { AF_INET6, IPPROTO_ICMP, IPPROTO_ICMPV6, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
 import { ColdRecord } from './cold-record.js';
-import type { ConnHelp } from './helper.js';
 import {
   F_COLD,
   F_SECOND_INDEX,
@@ -464,11 +463,6 @@ export class ConnTable {
   /** The helper's name, '' = none. */
   helperName(slot: number): string {
     return this.coldOf(slot).helper;
-  }
-
-  /** What a connection with a helper carries, null = it has none. */
-  helpOf(slot: number): ConnHelp | null {
-    return this.coldOf(slot).help;
   }
 
   /** Name of the helper of the connection that expected this one, '' = none. */

@@ -155,7 +155,7 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
   if ((w[receiver + W_FLAGS]! & FLAG_SACK_PERM) !== 0) sack = tcpSackEnd(p);
   if ((w[base + R_STATUS]! & IPS_SEQ_ADJUST) !== 0) {
     // acknowledgments come in numbers of behind, the windows are kept in the senders' own
-    const offset = seqOffset(t.table.helpOf(slot)!, 1 - direction, (ack - 1) | 0);
+    const offset = seqOffset(t.table.coldOf(slot).help!, 1 - direction, (ack - 1) | 0);
     ack = (ack - offset) | 0;
     sack = (sack - offset) | 0;
   }

@@ -11,6 +11,7 @@ import { NF_DROP, type Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
 import { AF_INET, CT_ESTABLISHED, HAS_TCP, IPPROTO_TCP, type Packet, T_PORTS, TUPLE_WORDS } from '../wire/packet.js';
 import { Mangler } from './mangle.js';
+import { NumberReader } from './text.js';
 
 /** Ports that are tried for an expectation whose own is taken (nf_nat_exp_find_port). */
 const MAX_PORT_ATTEMPTS = 128;
@@ -69,6 +70,7 @@ export class HelpContext {
   from = 0;
   to = 0;
   readonly found = new Found();
+  readonly number = new NumberReader();
   /** The connection's tuples by direction. */
   readonly tuples = [new Int32Array(TUPLE_WORDS), new Int32Array(TUPLE_WORDS)] as const;
 

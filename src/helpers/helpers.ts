@@ -38,7 +38,7 @@ export class Helpers {
     if ((status & F_HELP) === 0) return NF_ACCEPT;
     // an ICMP error has no payload of the connection
     if (p.state === CT_RELATED && (p.connection & 1) === 1) return NF_ACCEPT;
-    const help = table.helpOf(slot);
+    const help = table.coldOf(slot).help;
     if (help === null || p.l4Off < 0) return NF_ACCEPT;
     const helper = help.helper as Helper | null;
     if (helper !== null) {

@@ -133,10 +133,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
 
   /** @internal */
   readonly fragments: Defragmenter;
-  /**
-   * Options of the IPv4 packet that is on its way.
-   * @internal
-   */
+  /** @internal Options of the IPv4 packet that is on its way. */
   readonly options: IpOptions;
   private readonly refragmenter = new Refragmenter();
   /** For the packet that is on its way; to be given back when it is done. */
@@ -266,10 +263,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     return verdict;
   }
 
-  /**
-   * Runs the filter table, and notes what it saw and decided.
-   * @internal
-   */
+  /** @internal Runs the filter table, and notes what it saw and decided. */
   filter(tables: number, table: number, p: Packet): number {
     if (this.answering > 0) return this.table(tables, table, p);
     const r = this.result;
