@@ -74,7 +74,7 @@ function measureWalks(name, plan, record, say) {
       walker('never the same', many, compiled, Math.max(plan.walks, plan.many)),
     ];
     const measured = contenders.flatMap((c) => compete([c], plan.rounds, c.packets));
-    const slow = walker('rule by rule', few, byRule, Math.max(FEW, Math.round(plan.walks / count / 4)));
+    const slow = walker('rule by rule', few, byRule, Math.max(FEW, Math.round((10 * plan.walks) / count)));
     measured.push(...compete([slow], 2, slow.packets));
     for (const m of measured) record(`rules ${name} ${count}`, m, 'nsPerPacket', m.ns);
     record(`rules ${name} ${count}`, { name: 'load', spread: 1 }, 'ms', loadMs);

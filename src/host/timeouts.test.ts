@@ -164,7 +164,11 @@ describe('a rule', () => {
   test.each<[2 | 10, string, string]>([
     [2, '-p tcp -j CT --timeout wbe', `${NONE} "wbe"; the host has web, u, u6,`],
     [2, '-p tcp -j CT --timeout nosuch --helper ftp', `${NONE} "nosuch"`],
-    [2, '-p tcp -j CT --timeout nosuch --helper nosuch', 'No chain/target/match by that name.\n  CT: there is no helper "nosuch" for tcp'],
+    [
+      2,
+      '-p tcp -j CT --timeout nosuch --helper nosuch',
+      'No chain/target/match by that name.\n  CT: there is no helper "nosuch" for tcp',
+    ],
     [2, '-j CT --timeout web', `${INVALID}-j CT --timeout needs -p`],
     [2, '-p all -j CT --timeout g', `${INVALID}-j CT --timeout needs -p`],
     [2, '! -p tcp -j CT --timeout nosuch', `${INVALID}-j CT --timeout needs -p`],
