@@ -12,6 +12,7 @@ import { EventRing, IPCT_ASSURED, IPCT_DESTROY, IPCT_LABEL, IPCT_MARK, IPCT_PROT
 import { type Expectation, ExpectTable } from './expect.js';
 import { ExpectEventRing } from './expect-events.js';
 import { trackerOf } from './generic.js';
+import { GreKeys } from './gre-keys.js';
 import type { ConnHelp, HelperInfo } from './helper.js';
 import {
   F_COLD,
@@ -104,6 +105,7 @@ export class Lifecycle {
   readonly events: EventRing;
   readonly expectations: ExpectTable;
   readonly expectEvents: ExpectEventRing;
+  readonly greKeys = new GreKeys();
   /** Those that there are, by name. */
   readonly helpers = new Map<string, HelperInfo>();
   /** Told when a connection with a helper ends, before its expectations go. */

@@ -55,6 +55,9 @@ import { udpLitePacket, udpPacket } from './udp.js';
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
 
+/** GRE version 1 as far as the receiver's key. */
+const GRE_V1_LEN = 8;
+
 /** What `reserve` returns where it reserved nothing. */
 const RESERVE_IMPOSSIBLE = -1;
 const RESERVE_FULL = -2;
@@ -99,6 +102,7 @@ export class Tracker extends Lifecycle {
       this.statistics.invalid++;
       return NF_ACCEPT;
     }
+    if (protocol === IPPROTO_GRE && this.greKeys.count !== 0) this.completeGre(p);
     for (;;) {
       let ref = this.resolve(p);
       if (ref < 0) {
@@ -123,6 +127,14 @@ export class Tracker extends Lifecycle {
         return NF_ACCEPT;
       }
     }
+  }
+
+  /** Fills in what a PPTP helper knows of a GRE packet: its sender's key. */
+  completeGre(p: Packet): void {
+    if (p.end - p.l4Off < GRE_V1_LEN || (p.view.getUint8(p.l4Off + 1) & 7) !== 1) return;
+    const key = this.greKeys.find(p.tuple);
+    p.tuple[T_PORTS] = (key << 16) | (p.tuple[T_PORTS]! & 0xffff);
+    this.prepare(p);
   }
 
   private protocolPacket(p: Packet, protocol: number, slot: number, direction: number): number {

@@ -4,11 +4,12 @@
  * Helpers run at the end of INPUT and POSTROUTING, after NAT and before the connection is confirmed (nf_confirm): headers are as they
  * leave, the payload is as it came. Payload is read by place in `p.bytes`; numbers are parsed and printed by hand.
  */
-import { type Expectation, type ExpectTable, RELATE_CLASH, RELATE_OK } from '../conntrack/expect.js';
+import { type Expectation, type ExpectFn, type ExpectTable, RELATE_CLASH, RELATE_OK } from '../conntrack/expect.js';
 import type { ConnHelp, HelperInfo } from '../conntrack/helper.js';
 import { IPS_DST_NAT, IPS_SRC_NAT, R_STATUS, RECORD_SHIFT } from '../conntrack/layout.js';
 import { NF_DROP, type Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
+import { NatRange } from '../nat/range.js';
 import { AF_INET, CT_ESTABLISHED, HAS_TCP, IPPROTO_TCP, type Packet, T_PORTS, TUPLE_WORDS } from '../wire/packet.js';
 import { Mangler } from './mangle.js';
 import { NumberReader } from './text.js';
@@ -21,6 +22,8 @@ const MAX_PORT = 65535;
 export interface Helper extends HelperInfo {
   /** Reads one packet of a connection; NF_ACCEPT, or NF_DROP where what it says cannot be tracked. */
   help(c: HelpContext): number;
+  /** A connection begins that it expected with `c.expectedByHelper`. */
+  expected?(c: HelpContext, slot: number, e: Expectation): void;
   /** The connection ends (struct nf_conntrack_helper's destroy). */
   destroy?(c: HelpContext, slot: number): void;
   /** Module that has the part for NAT, '' = none is needed. */
@@ -69,6 +72,14 @@ export class HelpContext {
   /** The payload is p.bytes[from, to). */
   from = 0;
   to = 0;
+  /** Helpers whose part for NAT is there. */
+  readonly natHelpers = new Set<unknown>();
+  /** For `Expectation.expectfn`: the master's helper is told. */
+  readonly expectedByHelper: ExpectFn = (slot, e) =>
+    (this.tracker.table.coldOf(e.master).help?.helper as Helper | null)?.expected?.(this, slot, e);
+  readonly scratchTuple = new Int32Array(TUPLE_WORDS);
+  readonly masterTuple = new Int32Array(TUPLE_WORDS);
+  readonly range = new NatRange();
   readonly found = new Found();
   readonly number = new NumberReader();
   /** The connection's tuples by direction. */

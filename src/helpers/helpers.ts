@@ -13,15 +13,13 @@ import { moduleHelpers } from './modules.js';
 /** See the head of this file. */
 export class Helpers {
   private readonly c: HelpContext;
-  /** Helpers whose part for NAT is there. */
-  private readonly natHelpers = new Set<unknown>();
 
   /** @param modules of the host's description; null: it names none, and all are there */
   constructor(tracker: Tracker, nat: Nat, host: HelperHost, modules: readonly string[] | null) {
     this.c = new HelpContext(tracker, nat, host);
     for (const { helper, hasNat } of moduleHelpers(modules)) {
       tracker.helpers.set(helper.name, helper);
-      if (hasNat) this.natHelpers.add(helper);
+      if (hasNat) this.c.natHelpers.add(helper);
     }
     tracker.ending = (slot, help) => this.ended(slot, help);
   }
@@ -43,7 +41,7 @@ export class Helpers {
     const helper = help.helper as Helper | null;
     if (helper !== null) {
       c.attach(p, help);
-      if (c.isNatted && !this.natHelpers.has(helper)) c.isNatted = false;
+      if (c.isNatted && !c.natHelpers.has(helper)) c.isNatted = false;
       const verdict = helper.help(c);
       if (verdict !== NF_ACCEPT) return verdict;
     }

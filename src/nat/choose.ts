@@ -7,6 +7,7 @@
 import { invertTuple } from '../conntrack/icmp.js';
 import {
   IPS_DYING,
+  IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
   IPS_HW_OFFLOAD,
   IPS_OFFLOAD,
@@ -109,7 +110,7 @@ export class TupleChooser {
     const icmp = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
     const half = icmp ? MANIP_SRC : manip;
     const port = half === MANIP_SRC ? tuple[T_PORTS]! >>> 16 : tuple[T_PORTS]! & 0xffff;
-    if (!this.setSpan(protocol, port, range, manip)) return;
+    if (!this.setSpan(protocol, port, range, manip, slot)) return;
     let offset = 0;
     if ((range.flags & RANGE_OFFSET) !== 0) offset = (port - range.basePort) & 0xffff;
     else if ((range.flags & RANGE_RANDOM_ALL) !== 0 || manip === MANIP_SRC) offset = this.random() & 0xffff;
@@ -126,7 +127,7 @@ export class TupleChooser {
   }
 
   /** Which ports may be tried; false: the port is not NAT's to change. */
-  private setSpan(protocol: number, port: number, range: NatRange, manip: number): boolean {
+  private setSpan(protocol: number, port: number, range: NatRange, manip: number, slot: number): boolean {
     const given = (range.flags & RANGE_PORTS) !== 0;
     switch (protocol) {
       case IPPROTO_ICMP:
@@ -134,7 +135,8 @@ export class TupleChooser {
         return given ? this.spanOfRange(range) : this.span(0, 0xffff);
       case IPPROTO_GRE:
         // only calls that a control connection has announced have keys of their own
-        return false;
+        if ((this.tracker.table.words[(slot << RECORD_SHIFT) + R_STATUS]! & IPS_EXPECTED) === 0) return false;
+        return given ? this.spanOfRange(range) : this.span(1, 0xffff);
       case IPPROTO_TCP:
       case IPPROTO_UDP:
       case IPPROTO_UDPLITE:
