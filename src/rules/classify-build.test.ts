@@ -8,7 +8,7 @@ const NOTHING = { source: null, destination: null, sourcePorts: null, destinatio
 
 /** Builds a tree with leaves of one rule; rule k has record k * 16. */
 function build(rules: Partial<Wants>[], code = new Int32Array(rules.length * RECORD_WORDS), bits: number[] = []) {
-  const builder = new TreeBuilder(2, code, bits, { first: 0, every: 1, leaf: 0 });
+  const builder = new TreeBuilder(2, code, bits, { least: 1, first: 0, every: 1, leaf: 0 });
   const wants = rules.map((part, k) => ({
     ...NOTHING,
     record: k * RECORD_WORDS,

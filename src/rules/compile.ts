@@ -77,8 +77,8 @@ function layOut(table: LoadedTable, shape: P.TreeShape): Layout {
 }
 
 /** Gates of a chain: a chain that ends soon after the first has none. */
-function gates({ rules }: LoadedChain, { first, every }: P.TreeShape): number {
-  return rules.length < first + every ? 0 : Math.ceil((rules.length - first) / every);
+function gates({ rules }: LoadedChain, { least, first, every }: P.TreeShape): number {
+  return rules.length < least ? 0 : Math.ceil((rules.length - first) / every);
 }
 
 /** Number of the record of a chain's policy or end. */

@@ -69,7 +69,9 @@ export const A_CLASSIFY = 6; // no rule: a gate. operand = where the chain's pai
 
 /** Which chains get gates and how their trees grow. */
 export interface TreeShape {
-  /** Rules of a chain before its first gate; chains of fewer than `first + every` rules have none. */
+  /** Rules that a chain with gates has at least. */
+  least: number;
+  /** Rules of a chain before its first gate. */
   first: number;
   /** Rules between two gates. */
   every: number;
@@ -77,8 +79,8 @@ export interface TreeShape {
   leaf: number;
 }
 
-/** Measured: earlier gates and smaller leaves cost more look-ups than they spare tests. */
-export const TREES: TreeShape = { first: 16, every: 32, leaf: 12 };
+/** Measured: a look-up in a tree costs as much as some 40 rules; where a packet fits an early rule, a walk is cheaper. */
+export const TREES: TreeShape = { least: 56, first: 8, every: 32, leaf: 12 };
 
 /** Of a gate: the record of the chain's policy or end. */
 export const W_GATE_LAST = W_SRC;
