@@ -26,6 +26,11 @@ const REJECT_TYPES = {
 const TARGETS = {
   '': [
     '',
+    '-m set --match-set nets src -j DROP',
+    '-m set ! --match-set pairs src,dst --return-nomatch',
+    '-m set --match-set list src -j ACCEPT',
+    '-j SET --add-set nets src --exist --timeout 5',
+    '-j SET --del-set pairs dst,src',
     '-j LOG --log-prefix "a " --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid --log-macdecode',
     '-j ACCEPT',
     '-j RETURN',
@@ -85,6 +90,9 @@ function readLines() {
       .map((l) => l.split('\t'));
   for (const [family, table, , text] of rows('connection-options.tsv')) lines.push({ family, table, text });
   for (const [family, table, text] of rows('option-lines.tsv')) lines.push({ family, table, text });
+  for (const name of ['host-facts.tsv', 'packet-extension-lines.tsv']) {
+    for (const [family, table, , text] of rows(name)) lines.push({ family, table, text });
+  }
   for (const [family, text] of rows('match-packets.tsv')) lines.push({ family, table: 'filter', text });
   for (const [family, text] of rows('target-packets.tsv')) lines.push({ family, table: 'mangle', text });
   for (const [family, text] of rows('iptables-lines.tsv')) {
@@ -150,7 +158,8 @@ export class RulesetMaker {
       text.push(`*${table}`);
       for (const c of chains) text.push(`:${c} ${table !== 'nat' && random.below(12) === 0 ? 'DROP' : 'ACCEPT'} [0:0]`);
       for (const c of USER_CHAINS) text.push(`:${c} - [0:0]`);
-      const rules = random.below(4) === 0 ? 1 + random.below(100) : 1 + random.below(12);
+      // of some hundred rules chains have trees
+      const rules = random.below(4) === 0 ? 1 + random.below(random.below(3) === 0 ? 700 : 100) : 1 + random.below(12);
       for (let n = 0; n < rules; n++) text.push(this.rule(family, table, chains, random));
       text.push('COMMIT');
     }

@@ -52,6 +52,22 @@ export function hostConfig(sysctl, random) {
       { to: '2001:db8::/32', type: pick(['blackhole', 'unreachable', 'prohibit']) },
     ],
     neighbours: [{ address: '10.1.0.2', mac: '02:00:00:00:01:02', dev: 'r0' }],
+    sets: {
+      nets: {
+        type: 'hash:net',
+        timeout: 100,
+        counters: true,
+        entries: ['10.1.0.0/24', '10.1.0.2 nomatch', '10.2.0.0/30'],
+      },
+      pairs: { type: 'hash:ip,port', entries: ['10.1.0.2,tcp:80', '10.2.0.2,udp:53', '10.2.0.0/30,icmp:8/0'] },
+      list: { type: 'list:set', entries: ['nets'] },
+    },
+    sockets: [
+      { protocol: 'tcp', local: '*:80', uid: 33, gid: 33, cgroup: '/web', transparent: true, mark: 1 },
+      { protocol: 'udp', local: '10.1.0.1:53', uid: 5, classid: 7 },
+      { protocol: 'tcp', local: '[fd00:1::1]:443', remote: '[fd00:1::2]:1025', uid: 0 },
+    ],
+    labels: { web: 1, far: 127 },
     sysctl,
   };
 }
