@@ -178,12 +178,18 @@ describe('the comparison', () => {
     expect(found.expectations.length).toBe(count);
   });
 
-  it('numbers IPv6 fragment ids by appearance', () => {
+  it.each([
+    ['right behind the IPv6 header', [44]],
+    ['behind hop-by-hop options', [0, 44]],
+    ['behind destination options, routing and destination options', [60, 43, 60, 44]],
+  ])('numbers IPv6 fragment ids by appearance, %s', (_name, types) => {
     const fragment = (id: number): CapturedPacket => {
-      const ip = Buffer.alloc(56);
+      const ip = Buffer.alloc(48 + 8 * types.length);
       ip[0] = 0x60;
-      ip[6] = 44;
-      ip.writeUInt32BE(id, 44);
+      types.forEach((type, i) => {
+        ip[i === 0 ? 6 : 32 + 8 * i] = type;
+      });
+      ip.writeUInt32BE(id, 36 + 8 * types.length);
       return { dev: 'r1', comment: '', ip };
     };
     const base = cases[0]!.expected;

@@ -304,16 +304,30 @@ function withoutId(ip: Buffer): Buffer {
   return copy;
 }
 
+/** Where the fragment header of an IPv6 packet begins, behind the headers that may stand before it; -1 = it has none. */
+function fragmentHeader(ip: Buffer): number {
+  if (ip.length < 48 || ip[0]! >> 4 !== 6) return -1;
+  let type = ip[6]!;
+  let at = 40;
+  // hop-by-hop options, routing, destination options
+  while ((type === 0 || type === 43 || type === 60) && at + 8 <= ip.length) {
+    type = ip[at]!;
+    at += (ip[at + 1]! + 1) * 8;
+  }
+  return type === 44 && at + 8 <= ip.length ? at : -1;
+}
+
 /** Fragment identifications are the sender's choice: numbers them in the order in which they appear. */
 function numberFragments(packets: readonly Buffer[]): string[] {
   const seen = new Map<string, number>();
   return packets.map((ip) => {
-    if (ip.length < 48 || ip[0]! >> 4 !== 6 || ip[6] !== 44) return ip.toString('hex');
-    const key = ip.toString('hex', 8, 40) + ip.toString('hex', 44, 48);
+    const at = fragmentHeader(ip);
+    if (at < 0) return ip.toString('hex');
+    const key = ip.toString('hex', 8, 40) + ip.toString('hex', at + 4, at + 8);
     const number = seen.get(key) ?? seen.size + 1;
     seen.set(key, number);
     const copy = Buffer.from(ip);
-    copy.writeUInt32BE(number, 44);
+    copy.writeUInt32BE(number, at + 4);
     return copy.toString('hex');
   });
 }
