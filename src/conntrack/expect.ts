@@ -203,6 +203,11 @@ export class ExpectTable {
     return RELATE_OK;
   }
 
+  /** Takes an expectation out again, which stays its maker's: to be related anew, or discarded. */
+  takeBack(e: Expectation): void {
+    if (e.isLinked) this.remove(e);
+  }
+
   /** Takes an expectation out again. */
   unrelate(e: Expectation): void {
     if (!e.isLinked) return;

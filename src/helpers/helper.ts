@@ -12,6 +12,7 @@ import type { Nat } from '../nat/nat.js';
 import { NatRange } from '../nat/range.js';
 import { AF_INET, CT_ESTABLISHED, HAS_TCP, IPPROTO_TCP, type Packet, T_PORTS, TUPLE_WORDS } from '../wire/packet.js';
 import { Mangler } from './mangle.js';
+import { SipText } from './sip-text.js';
 import { NumberReader } from './text.js';
 
 /** Ports that are tried for an expectation whose own is taken (nf_nat_exp_find_port). */
@@ -81,6 +82,9 @@ export class HelpContext {
   readonly masterTuple = new Int32Array(TUPLE_WORDS);
   readonly range = new NatRange();
   readonly found = new Found();
+  readonly sip = new SipText(this);
+  /** SIP: where a stream is taken, and the address of its whole session. */
+  readonly media = { address: new Int32Array(4), session: new Int32Array(4) };
   readonly number = new NumberReader();
   /** The connection's tuples by direction. */
   readonly tuples = [new Int32Array(TUPLE_WORDS), new Int32Array(TUPLE_WORDS)] as const;

@@ -19,6 +19,8 @@ const COLON = 0x3a;
 export class Mangler {
   private readonly c: HelpContext;
   private readonly text = new Uint8Array(BUFFER);
+  /** Whether `replace` notes a changed length itself; else `count` has to be called. */
+  isCounted = true;
   /** Bytes of text so far. */
   length = 0;
 
@@ -121,13 +123,17 @@ export class Mangler {
     changeLength(p, by);
     c.to = p.end;
     p.has |= HAS_LINEAR;
-    if (p.protocol === IPPROTO_TCP && by !== 0) {
-      noteLength(c.help, c.direction, p.view.getInt32(p.l4Off + 4), by);
-      const w = c.tracker.table.words;
-      const status = (c.slot << RECORD_SHIFT) + R_STATUS;
-      w[status] = w[status]! | IPS_SEQ_ADJUST;
-    }
+    if (p.protocol === IPPROTO_TCP && by !== 0 && this.isCounted) this.count(by);
     return true;
+  }
+
+  /** The segment at hand became `by` bytes longer: what follows has other sequence numbers. */
+  count(by: number): void {
+    const { p, help, direction, slot, tracker } = this.c;
+    noteLength(help, direction, p.view.getInt32(p.l4Off + 4), by);
+    const w = tracker.table.words;
+    const status = (slot << RECORD_SHIFT) + R_STATUS;
+    w[status] = w[status]! | IPS_SEQ_ADJUST;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reading text in payloads: by place in a byte array, without strings. */
 import { parseAddress } from '../wire/address.js';
+import { AF_INET6 } from '../wire/packet.js';
 
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -61,17 +62,25 @@ export class NumberReader {
 
 /** Longest text of an IPv6 address. */
 const MAX_ADDRESS6 = 45;
+const DOT = 0x2e;
+const COLON = 0x3a;
 
 /**
- * Reads an IPv6 address at `at` up to the byte `stop` into `out`; its length, 0 = there is none. Makes a string: for packets that
- * announce something.
+ * Reads an IPv6 address at `at` into `out`; its length, 0 = there is none. `stop`: the byte that has to follow, -1: any that is not
+ * of an address. Makes a string: for packets that announce something.
  */
 export function readAddress6(bytes: Uint8Array, at: number, end: number, stop: number, out: Int32Array): number {
   let text = '';
-  for (let i = at; i < end && bytes[i] !== stop; i++) {
-    if (i - at > MAX_ADDRESS6) return 0;
+  let i = at;
+  for (; i < end && isOfAddress6(bytes[i]!); i++) {
+    if (i - at === MAX_ADDRESS6) return 0;
     text += String.fromCharCode(bytes[i]!);
   }
-  if (at + text.length >= end || !text.includes(':')) return 0;
-  return parseAddress(text, out, 0) === 10 ? text.length : 0;
+  if (stop >= 0 && (i >= end || bytes[i] !== stop)) return 0;
+  return text.includes(':') && parseAddress(text, out, 0) === AF_INET6 ? text.length : 0;
+}
+
+function isOfAddress6(byte: number): boolean {
+  const c = lower(byte);
+  return isDigit(byte) || byte === COLON || byte === DOT || (c >= 0x61 && c <= 0x66);
 }
