@@ -83,8 +83,8 @@ export class HelpContext {
   readonly range = new NatRange();
   readonly found = new Found();
   readonly sip = new SipText(this);
-  /** SIP: where a stream is taken, and the address of its whole session. */
-  readonly media = { address: new Int32Array(4), session: new Int32Array(4) };
+  /** SIP: where a stream is taken, and the address of its whole call. */
+  readonly media = { address: new Int32Array(4), common: new Int32Array(4) };
   readonly number = new NumberReader();
   /** The connection's tuples by direction. */
   readonly tuples = [new Int32Array(TUPLE_WORDS), new Int32Array(TUPLE_WORDS)] as const;

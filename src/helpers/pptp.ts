@@ -18,10 +18,10 @@ const MAGIC = 0x1a2b3c4d;
 const CONTROL = 1;
 const HEADER_LEN = 12;
 
-const START_SESSION_REQUEST = 1;
-const START_SESSION_REPLY = 2;
-const STOP_SESSION_REQUEST = 3;
-const STOP_SESSION_REPLY = 4;
+const START_REQUEST = 1;
+const START_REPLY = 2;
+const STOP_REQUEST = 3;
+const STOP_REPLY = 4;
 const OUT_CALL_REQUEST = 7;
 const OUT_CALL_REPLY = 8;
 const IN_CALL_REQUEST = 9;
@@ -37,7 +37,7 @@ const LENGTHS = [0, 144, 144, 4, 4, 0, 0, 156, 20, 208, 12, 16, 4, 136, 28, 12];
 const OK = 1;
 
 /** Words of ConnHelp.data. */
-const SESSION = 0;
+const CONTROL_STATE = 0;
 const CALL = 1;
 /** Call ids: the server's (PAC) and the client's (PNS) ... */
 const PAC_ID = 2;
@@ -46,11 +46,11 @@ const PNS_ID = 3;
 const NAT_PAC_ID = 4;
 const NAT_PNS_ID = 5;
 
-const SESSION_NONE = 0;
-const SESSION_ERROR = 1;
-const SESSION_STOPREQ = 2;
-const SESSION_REQUESTED = 3;
-const SESSION_CONFIRMED = 4;
+const CONTROL_NONE = 0;
+const CONTROL_ERROR = 1;
+const CONTROL_STOPREQ = 2;
+const CONTROL_REQUESTED = 3;
+const CONTROL_CONFIRMED = 4;
 
 const CALL_NONE = 0;
 const CALL_OUT_REQ = 2;
@@ -60,7 +60,7 @@ const CALL_IN_REP = 5;
 const CALL_IN_CONF = 6;
 const CALL_CLEAR_REQ = 7;
 
-/** What a message answers: it does not fit the session, and nothing is done about it. */
+/** What a message answers: it does not fit what was before, and nothing is done about it. */
 const UNFIT = false;
 const FIT = true;
 
@@ -96,15 +96,15 @@ function fromClient(c: HelpContext, type: number, at: number): boolean {
   const { data } = c.help;
   const { view } = c.p;
   switch (type) {
-    case START_SESSION_REQUEST:
-      if (data[SESSION] !== SESSION_NONE) return UNFIT;
-      data[SESSION] = SESSION_REQUESTED;
+    case START_REQUEST:
+      if (data[CONTROL_STATE] !== CONTROL_NONE) return UNFIT;
+      data[CONTROL_STATE] = CONTROL_REQUESTED;
       return FIT;
-    case STOP_SESSION_REQUEST:
-      data[SESSION] = SESSION_STOPREQ;
+    case STOP_REQUEST:
+      data[CONTROL_STATE] = CONTROL_STOPREQ;
       return FIT;
     case OUT_CALL_REQUEST:
-      if (data[SESSION] !== SESSION_CONFIRMED) return UNFIT;
+      if (data[CONTROL_STATE] !== CONTROL_CONFIRMED) return UNFIT;
       data[CALL] = CALL_OUT_REQ;
       data[PNS_ID] = view.getUint16(at);
       return FIT;
@@ -117,7 +117,7 @@ function fromClient(c: HelpContext, type: number, at: number): boolean {
       } else data[CALL] = CALL_NONE;
       return FIT;
     case CALL_CLEAR_REQUEST:
-      if (data[SESSION] !== SESSION_CONFIRMED) return UNFIT;
+      if (data[CONTROL_STATE] !== CONTROL_CONFIRMED) return UNFIT;
       data[CALL] = CALL_CLEAR_REQ;
       return FIT;
     default:
@@ -129,23 +129,23 @@ function fromServer(c: HelpContext, type: number, at: number): boolean {
   const { data } = c.help;
   const { view } = c.p;
   switch (type) {
-    case START_SESSION_REPLY:
-      if (data[SESSION]! < SESSION_REQUESTED) return UNFIT;
-      data[SESSION] = view.getUint8(at + 2) === OK ? SESSION_CONFIRMED : SESSION_ERROR;
+    case START_REPLY:
+      if (data[CONTROL_STATE]! < CONTROL_REQUESTED) return UNFIT;
+      data[CONTROL_STATE] = view.getUint8(at + 2) === OK ? CONTROL_CONFIRMED : CONTROL_ERROR;
       return FIT;
-    case STOP_SESSION_REPLY:
-      if (data[SESSION]! > SESSION_STOPREQ) return UNFIT;
-      data[SESSION] = view.getUint8(at) === OK ? SESSION_NONE : SESSION_ERROR;
+    case STOP_REPLY:
+      if (data[CONTROL_STATE]! > CONTROL_STOPREQ) return UNFIT;
+      data[CONTROL_STATE] = view.getUint8(at) === OK ? CONTROL_NONE : CONTROL_ERROR;
       return FIT;
     case OUT_CALL_REPLY:
       return outCallReply(c, at);
     case IN_CALL_REQUEST:
-      if (data[SESSION] !== SESSION_CONFIRMED) return UNFIT;
+      if (data[CONTROL_STATE] !== CONTROL_CONFIRMED) return UNFIT;
       data[CALL] = CALL_IN_REQ;
       data[PAC_ID] = view.getUint16(at);
       return FIT;
     case IN_CALL_CONNECT:
-      if (data[SESSION] !== SESSION_CONFIRMED) return UNFIT;
+      if (data[CONTROL_STATE] !== CONTROL_CONFIRMED) return UNFIT;
       if (data[CALL] !== CALL_IN_REP && data[CALL] !== CALL_IN_CONF) return UNFIT;
       if (data[PNS_ID] !== view.getUint16(at)) return UNFIT;
       data[CALL] = CALL_IN_CONF;
@@ -167,7 +167,7 @@ function fromServer(c: HelpContext, type: number, at: number): boolean {
 function outCallReply(c: HelpContext, at: number): boolean {
   const { data } = c.help;
   const { view } = c.p;
-  if (data[SESSION] !== SESSION_CONFIRMED) return UNFIT;
+  if (data[CONTROL_STATE] !== CONTROL_CONFIRMED) return UNFIT;
   if (data[CALL] !== CALL_OUT_REQ && data[CALL] !== CALL_OUT_CONF) return UNFIT;
   const server = view.getUint16(at);
   const client = view.getUint16(at + 2);

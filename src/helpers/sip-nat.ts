@@ -1,5 +1,5 @@
 /**
- * SIP under NAT (nf_nat_sip.c): addresses in the first line, Via, Contact, From and To, in the session description, and the ports of its
+ * SIP under NAT (nf_nat_sip.c): addresses in the first line, Via, Contact, From and To, in the SDP text, and the ports of its
  * streams; the expected connections are translated as was announced.
  */
 import { type Expectation, RELATE_CLASH, RELATE_OK } from '../conntrack/expect.js';
@@ -142,13 +142,13 @@ function putAddress(c: HelpContext, m: SipText, from: number, isUri: boolean): b
   return put(c, m, at, length);
 }
 
-/* session description */
+/* SDP text */
 
-/** Writes `media.address` into a connection line behind `at`; with `hasOwner` into the owner line too, as of the whole session. */
-export function mangleSession(c: HelpContext, m: SipText, at: number, hasOwner: boolean): number {
+/** Writes `media.address` into a connection line behind `at`; with `hasOwner` into the owner line too, as of the whole call. */
+export function mangleSdp(c: HelpContext, m: SipText, at: number, hasOwner: boolean): number {
   if (hasOwner && !putSdpAddress(c, m, SDP_OWNER, at)) return NF_DROP;
   const written = putSdpAddress(c, m, SDP_CONNECTION, at);
-  // a session needs no address of its own where each stream has one
+  // a call needs no address of its own where each stream has one
   if (!written && !hasOwner) return NF_DROP;
   return mangleLength(c, m) ? NF_ACCEPT : NF_DROP;
 }
@@ -167,7 +167,7 @@ export function manglePort(c: HelpContext, m: SipText, at: number, digits: numbe
   return put(c, m, at, digits) && mangleLength(c, m) ? NF_ACCEPT : NF_DROP;
 }
 
-/** Content-Length follows the session description's. */
+/** Content-Length follows the SDP text's. */
 function mangleLength(c: HelpContext, m: SipText): boolean {
   if (m.sdp(SDP_VERSION, null, 0) !== FOUND) return false;
   const length = m.size - m.at + SDP_VERSION.length;

@@ -1,5 +1,5 @@
 /**
- * Reading SIP messages and the session descriptions in them (RFC 3261, RFC 4566; the parsing half of nf_conntrack_sip.c): one header or
+ * Reading SIP messages and the SDP texts in them (RFC 3261, RFC 4566; the parsing half of nf_conntrack_sip.c): one header or
  * line at a time, by place in the packet.
  *
  * Places are counted from the message's first byte, because a packet that grows may move. What a method found stands in `at` and `length`,
@@ -64,7 +64,7 @@ export const VIA_TCP = header('via', 'v', 'tcp ', 'address');
 export const EXPIRES = header('expires', '', '', 'digits');
 export const CONTENT_LENGTH = header('content-length', 'l', '', 'digits');
 
-/** Lines of a session description. */
+/** Lines of a SDP text. */
 export const SDP_VERSION = word('v=');
 export const SDP_OWNER = word('o=');
 export const SDP_CONNECTION = word('c=');
@@ -293,7 +293,7 @@ export class SipText {
     return named === protocol ? named : 0;
   }
 
-  /* session description */
+  /* SDP text */
 
   /** The first line of a kind behind `from`, before a line `term` (null: wherever it is) (ct_sip_get_sdp_header). */
   sdp(kind: Uint8Array, term: Uint8Array | null, from: number): number {

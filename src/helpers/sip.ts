@@ -12,7 +12,7 @@ import { NF_ACCEPT, NF_DROP } from '../conntrack/tracker.js';
 import { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP, T_DST, T_PORTS, T_PROTO, T_SRC } from '../wire/packet.js';
 import { type HelpContext, type Helper, sourcePort } from './helper.js';
 import { CLASS_SIGNALLING, FORCED_PORT } from './sip-constants.js';
-import { expectMedia, expectSignalling, mangleMessage, manglePort, mangleSession, sipExpected } from './sip-nat.js';
+import { expectMedia, expectSignalling, mangleMessage, manglePort, mangleSdp, sipExpected } from './sip-nat.js';
 import {
   ABSENT,
   CONTACT,
@@ -75,9 +75,9 @@ type AnswerHandler = (c: HelpContext, m: SipText, cseq: number, code: number) =>
 /** What is done about a method's requests, and about answers to them. */
 const METHODS: readonly { name: Uint8Array; request: Handler; response: AnswerHandler | null }[] = [
   { name: word('invite'), request: inviteRequest, response: inviteResponse },
-  { name: word('update'), request: sessionDescription, response: inviteResponse },
-  { name: word('ack'), request: sessionDescription, response: null },
-  { name: word('prack'), request: sessionDescription, response: inviteResponse },
+  { name: word('update'), request: sdpText, response: inviteResponse },
+  { name: word('ack'), request: sdpText, response: null },
+  { name: word('prack'), request: sdpText, response: inviteResponse },
   { name: word('bye'), request: byeRequest, response: null },
   { name: word('register'), request: registerRequest, response: registerResponse },
 ];
@@ -165,14 +165,14 @@ function isLetter(byte: number): boolean {
 
 function inviteRequest(c: HelpContext, m: SipText, cseq: number): number {
   flush(c, true);
-  const verdict = sessionDescription(c, m);
+  const verdict = sdpText(c, m);
   if (verdict === NF_ACCEPT) c.help.data[INVITE_CSEQ] = cseq;
   return verdict;
 }
 
 /** Also of UPDATE and PRACK: a refusal ends what the INVITE has announced. */
 function inviteResponse(c: HelpContext, m: SipText, cseq: number, code: number): number {
-  if (code >= 100 && code <= 299) return sessionDescription(c, m);
+  if (code >= 100 && code <= 299) return sdpText(c, m);
   if (c.help.data[INVITE_CSEQ] === (cseq | 0)) flush(c, true);
   return NF_ACCEPT;
 }
@@ -194,14 +194,14 @@ function flush(c: HelpContext, media: boolean): void {
   }
 }
 
-/** Expects the streams that a session description announces (process_sdp). */
-function sessionDescription(c: HelpContext, m: SipText): number {
+/** Expects the streams that a SDP text announces (process_sdp). */
+function sdpText(c: HelpContext, m: SipText): number {
   if (m.sdp(SDP_VERSION, null, 0) !== FOUND) return NF_ACCEPT;
-  const session = m.at;
+  const sdp = m.at;
   const { media } = c;
-  const hasSessionAddress = m.sdp(SDP_CONNECTION, SDP_MEDIA, session) === FOUND;
-  if (hasSessionAddress) media.session.set(m.address);
-  let at = session;
+  const hasCommonAddress = m.sdp(SDP_CONNECTION, SDP_MEDIA, sdp) === FOUND;
+  if (hasCommonAddress) media.common.set(m.address);
+  let at = sdp;
   let named = 0;
   while (named < MAX_MEDIA && m.sdp(SDP_MEDIA, null, at) === FOUND) {
     at = m.at;
@@ -216,19 +216,19 @@ function sessionDescription(c: HelpContext, m: SipText): number {
     const port = m.numberAt(at);
     if (port === 0) continue; // an inactive stream
     if (port < LEAST_PORT || port > MAX_PORT) return NF_DROP;
-    // the stream's own address goes before that of the session
+    // the stream's own address goes before that of the call
     const hasOwnAddress = m.sdp(SDP_CONNECTION, SDP_MEDIA, at) === FOUND;
-    if (!hasOwnAddress && !hasSessionAddress) return NF_DROP;
-    media.address.set(hasOwnAddress ? m.address : media.session);
+    if (!hasOwnAddress && !hasCommonAddress) return NF_DROP;
+    media.address.set(hasOwnAddress ? m.address : media.common);
     let verdict = expectStream(c, m, port, klass, at, digits);
     if (verdict !== NF_ACCEPT) return verdict;
     if (hasOwnAddress && c.isNatted) {
-      verdict = mangleSession(c, m, at, false);
+      verdict = mangleSdp(c, m, at, false);
       if (verdict !== NF_ACCEPT) return verdict;
     }
     named++;
   }
-  return named > 0 && c.isNatted ? mangleSession(c, m, session, true) : NF_ACCEPT;
+  return named > 0 && c.isNatted ? mangleSdp(c, m, sdp, true) : NF_ACCEPT;
 }
 
 /** Class of the media line at hand; 0: another type, which needs no ports. */
