@@ -162,6 +162,8 @@ export interface HostNetwork {
   /** Index of each name. */
   interfaceIndex: Map<string, number>;
   routing: Routing;
+  /** Those of the description, in its order. */
+  routes: readonly RouteEntry[];
   neighbours: NeighbourTable;
   sysctl: Sysctls;
   /** What the sysctls say of connection tracking. */
@@ -259,6 +261,7 @@ export function compileHost(config: HostConfig): HostNetwork {
     interfaces,
     interfaceIndex,
     routing: new Routing(interfaces, addresses, routes, sysctl),
+    routes,
     neighbours,
     sysctl,
     settings,
@@ -348,12 +351,15 @@ function compileInterface(
   if (mac === null) throw new HostConfigError(`${path}.mac`, `expected a MAC address, got ${quote(item.mac)}`);
   interfaces.push({ index, name, mac, group, mtu, loopback });
   interfaceIndex.set(name, index);
-  const texts = item.addresses ?? (loopback ? LO_ADDRESSES : []);
-  texts.forEach((text, n) => {
+  addresses.push(...compileAddresses(item.addresses ?? (loopback ? LO_ADDRESSES : []), `${path}.addresses`, index));
+}
+
+/** The addresses of the interface `dev`; throws HostConfigError with the place `path[n]` of what is none. */
+export function compileAddresses(texts: readonly string[], path: string, dev: number): AddressEntry[] {
+  return texts.map((text, n) => {
     const prefix = parsePrefix(String(text));
-    if (prefix === null)
-      throw new HostConfigError(`${path}.addresses[${n}]`, `expected ADDRESS/LENGTH, got ${quote(text)}`);
-    addresses.push({ ...prefix, dev: index });
+    if (prefix === null) throw new HostConfigError(`${path}[${n}]`, `expected ADDRESS/LENGTH, got ${quote(text)}`);
+    return { ...prefix, dev };
   });
 }
 

@@ -22,9 +22,11 @@ import { ipv6LoopbackOnly } from '../wire/ipv6.js';
 import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
 import { parseFrame, parseNetwork } from '../wire/parse.js';
 import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
+import { HostConfigError } from './config.js';
 import { expectationEventOf, expectationOf } from './expectations.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
 import { HostKernel, LO_INDEX } from './kernel.js';
+import { Links } from './links.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
 import { type Plane, type PlaneDecision, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
@@ -53,6 +55,7 @@ export interface HostLoadOptions extends LoadOptions {
 export class Host extends HostKernel {
   private readonly packets: Packet[] = Array.from({ length: BATCH }, () => new Packet());
   private readonly event = new EventView();
+  private readonly links = new Links(this.network, this.nat);
 
   /**
    * Checks and compiles a ruleset of one family, then puts it in the place of the former one. Connections, and what rules share
@@ -79,6 +82,34 @@ export class Host extends HostKernel {
    */
   listen(): void {
     this.tracker.listen();
+  }
+
+  /**
+   * Gives an interface other addresses. Connections that MASQUERADE gave one that is gone end, as in the kernel; routes of the
+   * host's description stay.
+   * @param name Of the interface.
+   * @param addresses All that it has from now on: `10.1.0.1/24`, `fd00:1::1/64`.
+   * @throws HostConfigError with the place of what is wrong; nothing has changed then.
+   */
+  setAddresses(name: string, addresses: readonly string[]): void {
+    this.links.setAddresses(this.known(name), addresses, `interfaces.${name}.addresses`);
+  }
+
+  /**
+   * Takes an interface down, or up again. While it is down it has no routes; connections that MASQUERADE gave one of its
+   * addresses end. Packets that are said to arrive on it are taken all the same.
+   * @param name Of the interface.
+   * @param up false: down.
+   * @throws HostConfigError if there is none of that name.
+   */
+  setUp(name: string, up: boolean): void {
+    this.links.setUp(this.known(name), up);
+  }
+
+  private known(name: string): number {
+    const index = this.interfaceIndex(name);
+    if (index === 0) throw new HostConfigError(`interfaces.${name}`, 'there is no such interface');
+    return index;
   }
 
   /* packets */

@@ -122,25 +122,25 @@ export class Routing {
   icmpCode = 0;
 
   /** Addresses of the host in the order of configuration. */
-  readonly addresses: readonly AddressEntry[];
+  addresses: readonly AddressEntry[];
   /** net.ipv4.conf.IFACE.forwarding by interface index. */
   readonly forwarding4: Uint8Array;
   readonly forwarding6: boolean;
 
-  readonly #local = new PrefixTable();
-  readonly #main = new PrefixTable();
-  readonly #marked = new MarkedRoutes();
+  #local = new PrefixTable();
+  #main = new PrefixTable();
+  #marked = new MarkedRoutes();
   /** max(all, IFACE) of rp_filter: 0 off, 1 strict, 2 loose. */
   readonly #reversePath: Uint8Array;
-  readonly #type: Uint8Array;
-  readonly #dev: Int32Array;
-  readonly #via: Int32Array;
-  readonly #hasVia: Uint8Array;
-  readonly #source: Int32Array;
-  readonly #hasSource: Uint8Array;
-  readonly #realm: Int32Array;
+  #type: Uint8Array;
+  #dev: Int32Array;
+  #via: Int32Array;
+  #hasVia: Uint8Array;
+  #source: Int32Array;
+  #hasSource: Uint8Array;
+  #realm: Int32Array;
   #count = 0;
-  /** Direct-mapped: IPv4 address, its entry. The routes never change. */
+  /** Direct-mapped: IPv4 address, its entry. `become` empties it. */
   readonly #cacheKey = new Int32Array(CACHE_LINES);
   readonly #cacheEntry = new Int32Array(CACHE_LINES).fill(CACHE_EMPTY);
 
@@ -179,6 +179,22 @@ export class Routing {
       if (r.mark) this.#marked.add(r.mark, r.family, r.words, r.length, entry);
       else this.#main.add(r.family, r.words, r.length, entry);
     }
+  }
+
+  /** Takes the addresses and routes of another one, which is not used any more (links.ts). */
+  become(other: Routing): void {
+    this.addresses = other.addresses;
+    this.#local = other.#local;
+    this.#main = other.#main;
+    this.#marked = other.#marked;
+    this.#type = other.#type;
+    this.#dev = other.#dev;
+    this.#via = other.#via;
+    this.#hasVia = other.#hasVia;
+    this.#source = other.#source;
+    this.#hasSource = other.#hasSource;
+    this.#realm = other.#realm;
+    this.#cacheEntry.fill(CACHE_EMPTY);
   }
 
   /**

@@ -20,9 +20,11 @@ import {
   IPS_CONFIRMED,
   IPS_DST_NAT,
   IPS_DST_NAT_DONE,
+  IPS_DYING,
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
   R_ORIG_SRC,
+  R_PROTO,
   R_STATUS,
   RECORD_SHIFT,
 } from '../conntrack/layout.js';
@@ -51,6 +53,9 @@ import { MANIP_DST, MANIP_SRC, NatRange, RANGE_MAP_IPS, RANGE_PORTS } from './ra
 import { rewrite } from './rewrite.js';
 
 const NAT_BITS = IPS_SRC_NAT | IPS_DST_NAT;
+/** Of a connection that may be ended, and what they must be: it is in the table, and its source is settled. */
+const GONE_BITS = IPS_CONFIRMED | IPS_DYING | IPS_SRC_NAT_DONE;
+const MASQUERADED = IPS_CONFIRMED | IPS_SRC_NAT_DONE;
 const DONE_BITS = IPS_SRC_NAT_DONE | IPS_DST_NAT_DONE;
 const ICMPV6_REDIRECT = 137;
 /** Bytes of a quoted transport header that translation may change. */
@@ -277,6 +282,31 @@ export class Nat {
     if (dev === 0 || dev === p.outInterface) return false;
     this.tracker.account(slot, p.connection & 1, p.l3Len);
     this.tracker.kill(slot);
+    return true;
+  }
+
+  /**
+   * Ends the connections that MASQUERADE gave an address of the interface `dev`: those with the address at `words`, null: all of
+   * both families (nf_nat_masq_schedule). What SNAT gave such an address stays.
+   */
+  forgetMasqueraded(dev: number, family: number, words: Int32Array | null): void {
+    const table = this.tracker.table;
+    if (this.chooser === null) return;
+    for (let slot = table.nextInUse(0); slot >= 0; slot = table.nextInUse(slot + 1)) {
+      const base = slot << RECORD_SHIFT;
+      if (this.masqueraded[slot] !== dev || (table.words[base + R_STATUS]! & GONE_BITS) !== MASQUERADED) continue;
+      if (words !== null && !this.answersTo(slot, family, words)) continue;
+      this.tracker.kill(slot);
+    }
+    this.tracker.settle();
+  }
+
+  /** Whether a connection's answers go to that address. */
+  private answersTo(slot: number, family: number, words: Int32Array): boolean {
+    const { table } = this.tracker;
+    if (table.words[(slot << RECORD_SHIFT) + R_PROTO]! >> 8 !== family) return false;
+    table.readTuple(slot, 1, this.current);
+    for (let i = 0; i < ADDRESS_WORDS; i++) if (this.current[T_DST + i] !== words[i]) return false;
     return true;
   }
 
