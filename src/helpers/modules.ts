@@ -1,13 +1,17 @@
 /**
  * Which helpers a host has, by the names of its kernel modules: `nf_conntrack_ftp` has the helper itself, `nf_nat_ftp` what changes
- * payload under NAT. A rule with `-j CT --helper` makes the kernel load the helper's module, so every helper may be named by one;
- * `nf_nat_` modules are not loaded by themselves.
+ * payload under NAT. Their options are written behind: `nf_conntrack_ftp ports=21,2121 loose=1`.
+ *
+ * A rule with `-j CT --helper` makes the kernel load the helper's module, so every helper may be named by one; `nf_nat_` modules are
+ * not loaded by themselves.
  */
+import { ftp, looseFtp } from './ftp.js';
 import type { Helper } from './helper.js';
 import { HELPERS } from './registry.js';
 
 const CONNTRACK = /^(?:nf|ip)_conntrack_(.+)$/;
 const NAT = /^(?:nf|ip)_nat_(.+)$/;
+const LOOSE = /^loose=[1-9yY]/;
 const PORT_MAX = 65535;
 
 /** A helper that a host has. */
@@ -34,10 +38,11 @@ export function moduleHelpers(modules: readonly string[] | null): ModuleHelper[]
     if (translated !== undefined) nat.add(translated);
   }
   const all: ModuleHelper[] = [];
-  for (const helper of HELPERS) {
-    const module = helper.name.replaceAll('-', '_');
-    const hasNat = helper.natModule === '' || nat.has(module);
+  for (const listed of HELPERS) {
+    const module = listed.name.replaceAll('-', '_');
+    const hasNat = listed.natModule === '' || nat.has(module);
     const given = options.get(module);
+    const helper = listed === ftp && given?.some((o) => LOOSE.test(o)) ? looseFtp : listed;
     if (given === undefined) {
       all.push({ helper: { ...helper, ports: [] }, hasNat });
       continue;
