@@ -12,6 +12,7 @@ OPTS = {'plain': b'\2\4\5\xb4', 'scaled': b'\2\4\5\xb4\4\2\1\3\3\7'}
 SEEN = ['-p tcp -m conntrack ' + m for m in ('--ctstate NEW', '--ctstate ESTABLISHED', '--ctstate INVALID', '--ctstatus ASSURED', '--ctdir REPLY', '--ctexpire 0:10', '--ctexpire 11:300')]
 HOOKS = ('INPUT', 'FORWARD', 'OUTPUT')
 RULES = rules(filter={c: SEEN for c in HOOKS})
+NATTING = [rules(filter={c: SEEN + ['-m conntrack --ctstate SNAT'] for c in HOOKS}, nat={'POSTROUTING': ['-o r1 -p tcp -j SNAT --to-source ' + to]}) for to in ('10.2.0.9', 'fd00:2::9')]
 DROPPING = rules(filter={c: SEEN + ['-p tcp -m conntrack --ctstate INVALID -j DROP'] for c in HOOKS})
 
 
@@ -23,18 +24,20 @@ class Line:
 
     def __init__(self, kit, place, sport, dport=80, isn=(1000, 500000), opts='plain', out=None):
         self.kit, self.ports, self.isn, self.opts = kit, (sport, dport), list(isn), OPTS[opts]
-        self.sides = {'router': ('a', 'b'), 'server': ('a', 'r'), 'client': ('r', 'a')}[place]
-        host = kit.r0 if place != 'router' else kit.b
+        self.sides = {'router': ('a', 'b'), 'nat': ('a', 'b'), 'server': ('a', 'r'), 'client': ('r', 'a')}[place]
+        host = kit.b if self.sides[1] == 'b' else kit.r0
         self.addr = (host, kit.a) if place == 'client' else (kit.a, host)
+        # whom each side takes the other one for
+        self.peer = (self.addr[1], self.addr[0] if place != 'nat' else 'fd00:2::9' if kit.v6 else '10.2.0.9')
         self.out = [] if out is None else out
 
     def put(self, who, flags, seq, ack, n, win, wait, opts):
         o = 1 - who
         if opts is None:
             opts = self.opts if flags & S else b''
-        seg = P.tcp_seg(self.addr[who], self.addr[o], self.ports[who], self.ports[o], seq=self.isn[who] + seq, win=win, opts=opts,
+        seg = P.tcp_seg(self.addr[who], self.peer[who], self.ports[who], self.ports[o], seq=self.isn[who] + seq, win=win, opts=opts,
                         ack=self.isn[o] + ack if ack is not None else 0, flags=flags, payload=b'x' * n)
-        self.out.append((self.sides[who], self.kit.ip(P.TCP, seg, src=self.addr[who], dst=self.addr[o]), wait))
+        self.out.append((self.sides[who], self.kit.ip(P.TCP, seg, src=self.addr[who], dst=self.peer[who]), wait))
         return self
 
     def c(self, flags, seq, ack=None, n=0, win=20000, wait=0, opts=None):
@@ -215,7 +218,7 @@ VARIANTS = (('-liberal', {'net.netfilter.nf_conntrack_tcp_be_liberal': 1}, ', be
             ('-forgiving', {'net.netfilter.nf_conntrack_tcp_ignore_invalid_rst': 1, 'net.netfilter.nf_conntrack_tcp_loose': 0}, ', ignore_invalid_rst, not loose'))
 
 
-def case(situation, place, tail='', sysctl=None, words='', text=RULES):
+def case(situation, place, tail='', sysctl=None, words='', text=(RULES, RULES)):
     """The situation's packets, IPv4 then IPv6, where the router is what `place` says."""
     packets = []
     for family in (4, 6):
@@ -223,10 +226,11 @@ def case(situation, place, tail='', sysctl=None, words='', text=RULES):
         situation(lambda port, **kw: Line(kit, place, port, out=packets, **kw))
     name = 'situation-%s%s%s' % (situation.__name__.replace('_', '-'), {'router': ''}.get(place, '-' + place), tail)
     doc = situation.__doc__.strip().split(':')[0].rstrip('.')
-    return Plain(name, 'situation', '%s%s (%s)' % (doc, words, {'router': 'through a router'}.get(place, 'the host is the ' + place)), text, text, packets, sysctl=dict(ACCT, **(sysctl or {})))
+    return Plain(name, 'situation', '%s%s (%s)' % (doc, words, {'router': 'through a router', 'nat': 'through a router with SNAT'}.get(place, 'the host is the ' + place)), *text, packets, sysctl=dict(ACCT, **(sysctl or {})))
 
 
 CASES = [lambda s=s, p=p: case(s, p) for s in SITUATIONS for p in ('router', 'server', 'client')]
+CASES += [lambda s=s: case(s, 'nat', text=NATTING) for s in SITUATIONS]
 # what else the answer depends on
 CASES += [lambda s=s, v=v: case(s, 'router', *v) for s in SITUATIONS[1:5] for v in VARIANTS]
-CASES += [lambda s=s: case(s, 'router', '-drop', words=', INVALID dropped', text=DROPPING) for s in SITUATIONS[:1]]
+CASES += [lambda s=s: case(s, 'router', '-drop', words=', INVALID dropped', text=(DROPPING, DROPPING)) for s in SITUATIONS[:1]]
