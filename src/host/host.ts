@@ -260,7 +260,7 @@ export class Host extends HostKernel {
     let verdict: number;
     if (direction === FRAME_ARRIVES) {
       p.inInterface = dev;
-      if (dev === LO_INDEX) this.loopback.take(p);
+      if (dev === LO_INDEX) this.comeBack(p);
       else if (p.family === AF_INET6 && ipv6LoopbackOnly(p)) {
         p.hook = HOOK_PREROUTING;
         this.refuse(p, HOST_MARTIAN_SOURCE);
@@ -276,6 +276,15 @@ export class Host extends HostKernel {
       verdict = make(this, p);
     }
     this.finish(verdict);
+  }
+
+  /** A packet that left on lo arrives there: it keeps what it left with, unless its connection has ended since. */
+  private comeBack(p: Packet): void {
+    const id = this.loopback.take(p);
+    if (p.connection < 0) return;
+    if (id !== 0 && this.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ID] === id) return;
+    p.connection = -1;
+    p.state = CT_NONE;
   }
 
   private finish(verdict: number): void {

@@ -251,3 +251,28 @@ describe('the way of a packet', () => {
     expect(host.tracker.table.count).toBe(1);
   });
 });
+
+describe('a packet that comes back on lo', () => {
+  const way = (pauseMs: number) => {
+    const host = new Host({});
+    host.load(loadRules('*raw\n:PREROUTING ACCEPT\n-A PREROUTING -m connlabel --label 1 --set\nCOMMIT\n', 'rules', 2));
+    const bytes = segment('127.0.0.1', '127.0.0.1', [1000, 80], SYN);
+    host.advance(1_000_000);
+    host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, host.interfaceIndex('lo'));
+    const { connectionId } = host.result;
+    host.advance(1_000_000 + pauseMs);
+    host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, host.interfaceIndex('lo'));
+    return { left: connectionId, arrived: host.result.connectionId };
+  };
+
+  it('has the connection that it left with', () => {
+    const { left, arrived } = way(1);
+    expect(left).toBeGreaterThan(0);
+    expect(arrived).toBe(left);
+  });
+
+  it('has none of it where that has ended since', () => {
+    const { left, arrived } = way(200_000);
+    expect(arrived).toBeGreaterThan(left);
+  });
+});
