@@ -210,9 +210,9 @@ SIP_CALLER = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="call
     Content-Length: [len]
 
     v=0
-    o=phone 1 1 IN IP[local_ip_type] [local_ip]
+    o=phone 1 1 IN IP[media_ip_type] [media_ip]
     s=-
-    c=IN IP[local_ip_type] [local_ip]
+    c=IN IP[media_ip_type] [media_ip]
     t=0 0
     m=audio 7400 RTP/AVP 0
     a=rtpmap:0 PCMU/8000''', '<recv response="180" optional="true"/><recv response="200" rtd="true"/>'),
@@ -220,27 +220,59 @@ SIP_CALLER = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="call
     (' retrans="500"', 'BYE', '[peer_tag_param]', 2, 'BYE', '    Content-Length: 0\n', '<recv response="200"/>'))) + '</scenario>\n'
 
 
-def sip(lab):
-    """A registration, then a call whose media goes both ways."""
+SIPP = ['-nostdin', '-m', '1', '-timeout', '4s']
+
+
+def write_sip(lab):
     for name, text in (('register', SIP_REGISTER), ('registrar', SIP_REGISTRAR), ('caller', SIP_CALLER)):
         with open(os.path.join(lab.tmp, name + '.xml'), 'w') as f:
             f.write(text)
-    quiet = ['-nostdin', '-m', '1', '-timeout', '4s']
-    p = lab.popen('b', ['sipp', '-sf', lab.tmp + '/registrar.xml', '-i', B, '-p', '5060'] + quiet, cwd=lab.tmp)
-    lab.wait_listen('b', 5060, 'udp')
-    lab.run_in('a', ['sipp', '-sf', lab.tmp + '/register.xml', '-i', A, '-p', '5060', B] + quiet, cwd=lab.tmp)
-    lab.kill(p)
-    lab.popen('b', ['sipp', '-sn', 'uas', '-i', B, '-p', '5060', '-rtp_echo', '-mp', '6000'] + quiet, cwd=lab.tmp)
-    lab.wait_listen('b', 5060, 'udp')
-    call = lab.popen('a', ['sipp', '-sf', lab.tmp + '/caller.xml', '-i', A, '-p', '5060', B] + quiet, cwd=lab.tmp)
+
+
+def sip_calls(lab, side, own, at, listens, callee, *args, port=5060):
+    """One calls the other, whose media is echoed."""
+    write_sip(lab)
+    lab.popen(at, ['sipp', '-sn', 'uas', '-i', listens, '-p', '5060', '-rtp_echo', '-mp', '6000', *args] + SIPP, cwd=lab.tmp)
+    lab.wait_listen(at, 5060, 'tcp' if args else 'udp')
+    call = lab.popen(side, ['sipp', '-sf', lab.tmp + '/caller.xml', '-i', own, '-p', str(port), '[%s]' % callee if ':' in callee else callee, *args] + SIPP, cwd=lab.tmp)
     time.sleep(.3)
     for mine, theirs in ((7400, 6000), (7401, 6001)):     # media, and control that nobody there listens to
-        lab.run_in('a', ['python3', '-c', MEDIA, A, str(mine), B, str(theirs)])
+        lab.run_in(side, ['python3', '-c', MEDIA, own, str(mine), callee, str(theirs)])
     call.wait(6)
     time.sleep(.1)
 
 
-MEDIA = 'import socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind((sys.argv[1],int(sys.argv[2])))\ns.settimeout(.2)\nfor i in range(3):\n s.sendto(b"r"*(12+i),(sys.argv[3],int(sys.argv[4])))\n try: s.recv(99)\n except OSError: pass\n'
+def sip(lab):
+    """A registration, then a call whose media goes both ways."""
+    write_sip(lab)
+    p = lab.popen('b', ['sipp', '-sf', lab.tmp + '/registrar.xml', '-i', B, '-p', '5060'] + SIPP, cwd=lab.tmp)
+    lab.wait_listen('b', 5060, 'udp')
+    lab.run_in('a', ['sipp', '-sf', lab.tmp + '/register.xml', '-i', A, '-p', '5060', B] + SIPP, cwd=lab.tmp)
+    lab.kill(p)
+    sip_calls(lab, 'a', A, 'b', B, B)
+
+
+def sip6(lab):
+    """A call without translation, IPv6."""
+    sip_calls(lab, 'a', A6, 'b', B6, B6)
+
+
+MEDIA = 'import socket,sys\ns=socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET,socket.SOCK_DGRAM)\ns.bind((sys.argv[1],int(sys.argv[2])))\ns.settimeout(.2)\nfor i in range(3):\n s.sendto(b"r"*(12+i),(sys.argv[3],int(sys.argv[4])))\n try: s.recv(99)\n except OSError: pass\n'
+
+
+def sip_tcp(lab):
+    """A call whose signalling is TCP."""
+    sip_calls(lab, 'a', A, 'b', B, B, '-t', 't1')
+
+
+def sip_inbound(lab):
+    """The phone behind the router registers, then is called by the address that it is known by outside."""
+    write_sip(lab)
+    p = lab.popen('b', ['sipp', '-sf', lab.tmp + '/registrar.xml', '-i', B, '-p', '5060'] + SIPP, cwd=lab.tmp)
+    lab.wait_listen('b', 5060, 'udp')
+    lab.run_in('a', ['sipp', '-sf', lab.tmp + '/register.xml', '-i', A, '-p', '5060', B] + SIPP, cwd=lab.tmp)
+    lab.kill(p)
+    sip_calls(lab, 'b', B, 'a', A, R1, port=5070)
 
 
 def app(name, covers, run, rules4=None, rules6=None, sysctl=None):
@@ -281,6 +313,9 @@ def cases():
     yield app('nat-tftp-dnat', 'tftp from outside through DNAT', lambda lab: tftp(lab, 'a', 'b', R1), guarded('udp', 69, into='r1', helper='tftp', nat=inbound('udp', 69, A)))
     yield app('nat-irc-dcc', 'irssi sends a file by DCC through MASQUERADE', irc, guarded('tcp', 6667, helper='irc'))
     yield app('nat-sip', 'sipp through MASQUERADE: a registration, a call with media', sip, guarded('udp', 5060, helper='sip'))
+    yield app('nat-sip-inbound', 'sipp: a phone behind MASQUERADE registers and is called', sip_inbound, guarded('udp', 5060, helper='sip'))
+    yield app('nat-sip-tcp', 'sipp through MASQUERADE: a call by TCP', sip_tcp, guarded('tcp', 5060, helper='sip'))
+    yield app('sip6', 'sipp, IPv6: a call with media', sip6, rules6=rules(raw={'PREROUTING': ['-p udp -m udp --dport 5060 -j CT --helper sip']}, filter={'FORWARD': GUARD + ['-m helper --helper sip', '-i r0 -p udp -m udp --dport 5060 -j ACCEPT']}, policy={'FORWARD': 'DROP'}))
 
 
 CASES = [lambda c=c: c for c in cases()]
