@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { DEFRAG_COMPLETE, DEFRAG_DEFAULTS, DEFRAG_PASS, Defragmenter } from '../conntrack/defrag.js';
 import { fillIpv4Checksum, ipv4ChecksumOk } from '../wire/checksum.js';
-import { HAS_FRAGMENT, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, PARSE_OK, Packet } from '../wire/packet.js';
+import {
+  HAS_FRAGMENT,
+  HAS_LINEAR,
+  HAS_LOCAL_ORIGIN,
+  HAS_PULLED_TCP,
+  HAS_REASSEMBLED,
+  PARSE_OK,
+  Packet,
+} from '../wire/packet.js';
 import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { FRAGMENT_DONE, FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, Refragmenter } from './refragment.js';
 
@@ -79,12 +87,13 @@ class Bench {
   }
 
   /** Gives all in; the sizes and flags of what would leave, `-` where nothing came together. */
-  through(frames: Uint8Array[], mtu = 1500): string {
+  through(frames: Uint8Array[], mtu = 1500, has = 0): string {
     let last = -1;
     for (const bytes of frames) last = this.give(bytes);
     if (last !== DEFRAG_COMPLETE) return '-';
     const p = this.defrag.packet;
     expect(p.has & (HAS_REASSEMBLED | HAS_FRAGMENT)).toBe(HAS_REASSEMBLED);
+    p.has |= has;
     const cut = this.refragmenter.refragment(p, this.defrag, mtu, this);
     if (cut === FRAGMENT_TOO_BIG) return 'too big';
     if (cut === FRAGMENT_WHOLE) return `whole ${p.l3Len}`;
@@ -163,6 +172,18 @@ describe('IPv4 fragments, together and apart again, as a 6.18 kernel was seen to
   it('a first fragment shorter than the TCP header: cut evenly at the largest size', () => {
     expect(new Bench().through(cuts([8, 400, 608]).map((p) => ipv4(p, TCP)))).toBe('0+392M 392+216');
     expect(new Bench().through(cuts([8, 400, 608]).map((p) => ipv4(p, UDP)))).toBe('0+8M 8+392M 400+208');
+  });
+
+  it('a TCP header that a target has made writable: its options count too, the rest stays as it came', () => {
+    const segment = (ends: number[]): Uint8Array[] => {
+      const pieces = cuts(ends).map((p) => ipv4(p, TCP));
+      pieces[0]![20 + 12] = 8 << 4;
+      return pieces;
+    };
+    expect(new Bench().through(segment([24, 400, 608]))).toBe('0+24M 24+376M 400+208');
+    expect(new Bench().through(segment([24, 400, 608]), 1500, HAS_PULLED_TCP)).toBe('0+376M 376+232');
+    expect(new Bench().through(segment([32, 400, 608]), 1500, HAS_PULLED_TCP)).toBe('0+32M 32+368M 400+208');
+    expect(new Bench().through(segment([32, 400, 608]), 1500, HAS_LINEAR)).toBe('0+368M 368+240');
   });
 
   it('DF comes back where the packet is cut evenly and the largest fragment had it', () => {

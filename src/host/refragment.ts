@@ -4,7 +4,7 @@
  *
  * A reassembled packet keeps its fragments' boundaries, as the kernel sends the very list of buffers that arrived, unless
  * that list no longer fits: a boundary is not a multiple of 8, a fragment exceeds the largest size (options that only the
- * first one had), or the first fragment was shorter than the TCP header, which early demultiplexing then pulled together.
+ * first one had), or the first fragment was shorter than the TCP header, which early demultiplexing, or a target, pulled together.
  * Then it is cut evenly at the size of the largest fragment (IPv6: at least 1280).
  */
 import { writeHeaderChecksum } from '../conntrack/fragment-headers.js';
@@ -12,6 +12,7 @@ import {
   AF_INET,
   HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
+  HAS_PULLED_TCP,
   HAS_REASSEMBLED,
   IPPROTO_DSTOPTS,
   IPPROTO_FRAGMENT,
@@ -184,8 +185,7 @@ function keepsCuts(p: Packet, cuts: Cuts, headerLen: number, room: number, total
   const count = cuts.cutCount;
   const shift = cuts.headerLen - headerLen;
   if (count < 2 || cuts.cuts[count - 1]! + shift !== total) return false;
-  const directTcp = p.protocol === IPPROTO_TCP && p.l4Off === p.l3Off + headerLen;
-  if (directTcp && cuts.cuts[0]! + shift < TCP_HEADER_LEN && (p.has & HAS_LOCAL_ORIGIN) === 0) return false;
+  if (cuts.cuts[0]! + shift < pulledLen(p, headerLen)) return false;
   let from = 0;
   for (let i = 0; i < count; i++) {
     const to = cuts.cuts[i]! + shift;
@@ -193,6 +193,14 @@ function keepsCuts(p: Packet, cuts: Cuts, headerLen: number, room: number, total
     from = to;
   }
   return true;
+}
+
+/** Bytes behind a header of `headerLen` that were pulled into the first piece: TCP's header, with its options by a target. */
+function pulledLen(p: Packet, headerLen: number): number {
+  if (p.protocol !== IPPROTO_TCP) return 0;
+  const off = p.l4Off - p.l3Off - headerLen;
+  if ((p.has & HAS_PULLED_TCP) !== 0) return off + (p.view.getUint8(p.l4Off + 12) >> 4) * 4;
+  return off === 0 && (p.has & HAS_LOCAL_ORIGIN) === 0 ? TCP_HEADER_LEN : 0;
 }
 
 /** Options without the "copied" flag become no-operations in all fragments but the first (RFC 791 section 3.1). */

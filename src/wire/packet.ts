@@ -48,6 +48,8 @@ export const HAS_BROKEN_CHAIN = 1 << 8;
 export const HAS_LINEAR = 1 << 9;
 /** A target gave it to a socket of the host's (skb->sk, -j TPROXY): it is delivered there or nowhere. */
 export const HAS_SOCKET = 1 << 10;
+/** A target made the TCP header writable, options and all: it lies in the first piece, whatever fragments it came in. */
+export const HAS_PULLED_TCP = 1 << 11;
 
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;

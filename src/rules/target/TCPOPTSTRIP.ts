@@ -1,6 +1,6 @@
 /** -j TCPOPTSTRIP: overwrites TCP options with "no operation". */
 import { replace16, TCP_CHECKSUM_AT } from '../../wire/checksum.js';
-import { HAS_LINEAR, IPPROTO_TCP, type Packet } from '../../wire/packet.js';
+import { HAS_PULLED_TCP, IPPROTO_TCP, type Packet } from '../../wire/packet.js';
 import { VERDICT_CONTINUE, VERDICT_DROP } from '../context.js';
 import type { OptionContext, TargetExtension } from '../extension.js';
 import { needsProtocol } from '../match/ports.js';
@@ -53,7 +53,7 @@ export const TCPOPTSTRIP: TargetExtension<TcpoptstripSpec> = {
     return (p) => {
       const at = tcpHeaderOff(p);
       if (at < 0) return at === TCP_NOT_HERE ? VERDICT_CONTINUE : VERDICT_DROP;
-      p.has |= HAS_LINEAR;
+      p.has |= HAS_PULLED_TCP;
       stripOptions(p, at, strip);
       return VERDICT_CONTINUE;
     };
