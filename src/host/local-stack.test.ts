@@ -217,6 +217,13 @@ describe('other protocols', () => {
   });
 });
 
+it('a first IPv6 fragment that ends inside of its headers: RFC 8200 section 4.5', () => {
+  const cut = (field: number): Bytes => ip6(44, [6, 0, ...u16(field), ...u32(5), ...segment(2).slice(0, 8)], V6);
+  expect(answered(cut(1))).toMatch(/^.{80}0403....000000006000/);
+  // the whole packet in one piece: a TCP header cut short
+  expect(answered(cut(0))).toBe('');
+});
+
 it('record route comes back in echo replies and RSTs', () => {
   const rr = [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   const back = `070b0c0a0100010a0100010000`.slice(0, 24);

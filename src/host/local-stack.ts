@@ -73,10 +73,13 @@ const ICMP_PORT_UNREACH = 3;
 const ICMPV6_ECHO_REQUEST = 128;
 const ICMPV6_ECHO_REPLY = 129;
 const ICMPV6_PORT_UNREACH = 4;
-/** Codes of ICMPv6 "parameter problem": a wrong header field, an unknown next header, an unknown option. */
+/** Codes of ICMPv6 "parameter problem": a wrong header field, an unknown next header, an unknown option, not all headers. */
 const ICMPV6_HDR_FIELD = 0;
 const ICMPV6_UNK_NEXTHDR = 1;
 const ICMPV6_UNK_OPTION = 2;
+const ICMPV6_HDR_INCOMP = 3;
+/** Offset and "more" of a fragment header: 0 in one that is the whole packet. */
+const FRAGMENT_FIELD = 0xfff9;
 const NEXT_HEADER_AT = 6;
 const OPT_PAD1 = 0;
 const OPT_PADN = 1;
@@ -218,6 +221,9 @@ export class LocalStack extends Answers {
       if (next === IPPROTO_NONE || p.l3Off + at + 8 > p.end) return STACK_SILENT;
       // hop-by-hop options are known in the first place only
       if (next === IPPROTO_HOPOPTS && nextAt !== NEXT_HEADER_AT) break;
+      // what reassembly has passed on ends inside of its headers (RFC 8200 section 4.5)
+      if (next === IPPROTO_FRAGMENT && (p.view.getUint16(p.l3Off + at + 2) & FRAGMENT_FIELD) !== 0)
+        return this.#problem(p, ICMPV6_HDR_INCOMP, 0);
       if (next === IPPROTO_DSTOPTS) {
         const wrong = destinationOption(p, p.l3Off + at);
         if (wrong < 0) return STACK_SILENT;
