@@ -1,0 +1,125 @@
+/**
+ * What conversations talk through while a scenario is made: the simulated host, so that answers go to where NAT has put the question,
+ * and ICMP errors quote what came out. The steps are kept; what the simulated host says here decides only which packets are made.
+ */
+import { Host } from '../../../src/host/host.js';
+import { loadRules } from '../../../src/iptables/restore.js';
+import { LINKTYPE_RAW } from '../../../src/wire/parse.js';
+import { type Emitted, Identification, type IpFields, ip, readEmitted } from '../packets.js';
+import type { Random } from '../random.js';
+import type { Side, Step } from '../scenario.js';
+import { hostConfig, type Sysctls } from '../world.js';
+
+/** What the conversations of one scenario share. */
+export interface WorldOptions {
+  rules4: string;
+  rules6: string;
+  sysctls: Sysctls;
+  isIpv6: boolean;
+  /** The client speaks first, and the server answers to where it saw the question come from. */
+  hasNat: boolean;
+  /** The router answers by itself what is delivered to it: nothing is made for it. */
+  hasAnswers: boolean;
+  /** Addresses and ports (-1: any) that clients on A talk to, instead of those of B. */
+  servers: readonly (readonly [string, number])[];
+}
+
+const PORTS = [80, 443, 22, 25, 8080, 53, 5000];
+const EMIT_DELIVERED = 1;
+/** Packets that ICMP errors may quote. */
+const REMEMBERED = 40;
+
+/** The world of one scenario. */
+export class World {
+  readonly steps: Step[] = [];
+  /** The last packets that came out on each side. */
+  readonly came: Record<'a' | 'b', Emitted[]> = { a: [], b: [] };
+  readonly random: Random;
+  readonly options: WorldOptions;
+  private readonly host: Host;
+  private readonly ids: Identification;
+  private out: Emitted[] = [];
+  private port: number;
+  private timeMs = 1_760_000_000_000;
+  private waitMs = 0;
+
+  constructor(random: Random, options: WorldOptions) {
+    this.random = random;
+    this.options = options;
+    this.port = random.range(20_000, 30_000);
+    this.ids = new Identification(random.range(1, 60_000));
+    this.host = new Host(hostConfig(options.sysctls), { answers: options.hasAnswers });
+    this.host.load(loadRules(options.rules4, 'rules.v4', 2));
+    this.host.load(loadRules(options.rules6, 'rules.v6', 10));
+    this.host.onEmit = (bytes, start, end, dev, kind) => {
+      const side = kind === EMIT_DELIVERED ? 'r' : dev === this.host.interfaceIndex('r0') ? 'a' : 'b';
+      const read = readEmitted(Buffer.from(bytes.subarray(start, end)), side);
+      if (read !== null) this.out.push(read);
+    };
+  }
+
+  /** An address on a side; for the router itself the one that `peer` sees. */
+  address(side: Side, peer: Side): string {
+    const r = this.random;
+    const six = this.options.isIpv6;
+    if (side === 'r') return `${six ? 'fd00:' : '10.'}${peer === 'b' ? 2 : 1}${six ? '::1' : '.0.1'}`;
+    const n = side === 'a' ? 1 : 2;
+    if (r.chance(0.5)) return six ? `fd00:${n}::${r.range(2, 6)}` : `10.${n}.0.${r.range(2, 6)}`;
+    return six ? `fd00:${n}${n}:${r.range(0, 3)}::${r.range(1, 9)}` : `10.${n}${n}.${r.range(0, 3)}.${r.range(1, 9)}`;
+  }
+
+  /** Address and port of a server on a side. */
+  server(side: Side, peer: Side, port: number): readonly [string, number] {
+    const { servers } = this.options;
+    const wanted = port > 0 ? port : this.random.pick(PORTS);
+    if (side === 'b' && servers.length > 0) {
+      const [address, own] = this.random.pick(servers);
+      return [address, own > 0 ? own : wanted];
+    }
+    return [this.address(side, peer), wanted];
+  }
+
+  newPort(): number {
+    this.port = this.port >= 60_000 ? 20_000 : this.port + 1;
+    return this.port;
+  }
+
+  /** A packet with the next identification. */
+  ip(src: string, dst: string, protocol: number, payload: Buffer, fields: IpFields = {}): Buffer {
+    return ip(src, dst, protocol, payload, { id: this.ids.next(), ...fields });
+  }
+
+  /** Time passes before the next packet. */
+  pause(ms: number): void {
+    this.waitMs += ms;
+  }
+
+  /** A packet on its way; returns what came out because of it. */
+  send(side: Side, packet: Buffer): readonly Emitted[] {
+    if (side === 'r' && (this.options.hasAnswers || !isSendable(packet))) return [];
+    this.steps.push({ waitMs: this.waitMs, side, packet });
+    this.timeMs += this.waitMs + 0.05;
+    this.waitMs = 0;
+    this.out = [];
+    this.host.advance(this.timeMs);
+    const bytes = Uint8Array.from(packet);
+    if (side === 'r') this.host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, 0);
+    else {
+      const dev = this.host.interfaceIndex(side === 'a' ? 'r0' : 'r1');
+      this.host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, dev);
+    }
+    for (const emitted of this.out) {
+      if (emitted.side === 'r') continue;
+      const list = this.came[emitted.side];
+      list.push(emitted);
+      if (list.length > REMEMBERED) list.shift();
+    }
+    return this.out;
+  }
+}
+
+/** Whether a raw socket sends these bytes as they are. */
+function isSendable(packet: Buffer): boolean {
+  if (packet.length < 20 || packet.length > 1500) return false;
+  return packet[0]! >> 4 !== 4 || (packet.readUInt16BE(6) & 0x3fff) === 0;
+}
