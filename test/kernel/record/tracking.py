@@ -180,6 +180,55 @@ def templates():
     return tracked('templates', 'CT rules: the first that says anything wins, only the first packet counts, in PREROUTING and OUTPUT', live((4, 6), run), text4, text6, sysctl=ACCT)
 
 
+def timeouts():
+    """Policies of CT --timeout: each state has its own time, others the settings'; of another protocol they do nothing."""
+    policies = {'u': ('udp', 'unreplied 1 replied 40'), 't': ('tcp', 'syn_sent 9 syn_recv 8 established 700 fin_wait 33 close_wait 22 last_ack 11 time_wait 44 close 1 unacknowledged 55'), 'i': ('%s', 'timeout 77'),
+                's': ('sctp', 'cookie_wait 6 cookie_echoed 5'), 'g': ('generic', 'timeout 88'), 'r': ('gre', 'unreplied 66 replied 99')}
+    raw = ['-p udp -m udp --dport 53 -j CT --timeout u%(f)s', '-p udp -m udp --dport 54 -j CT --timeout u%(f)s --zone 3 --ctevents new,destroy', '-p udp -m udp --dport 55 -j CT --ctevents destroy', '-p udp -m udp --dport 55 -j CT --timeout u%(f)s',
+           '-p tcp -m tcp --dport 80 -j CT --timeout t%(f)s', '-p tcp -m tcp --dport 21 -j CT --timeout t%(f)s --helper ftp', '-p icmp -m icmp --icmp-type 8 -j CT --timeout i%(f)s', '-p sctp -j CT --timeout s%(f)s', '-p 253 -j CT --timeout g%(f)s', '-p gre -j CT --timeout r%(f)s']
+    text4, text6 = both(rules(raw={'PREROUTING': raw, 'OUTPUT': raw[:1]}, nat={'POSTROUTING': ['-o r1 -p udp -m udp --dport 53 -j MASQUERADE']}, filter=FILTER), ADDRESSES6)
+    text4, text6 = (t.replace('%(f)s', f) for t, f in ((text4, '4'), (text6, '6')))
+    family = {'4': 'inet', '6': 'inet6'}
+
+    def prepare(lab):
+        for name, (proto, text) in policies.items():
+            for f, inet in family.items():
+                lab.run_in('r', ['nfct', 'add', 'timeout', name + f, inet, proto.replace('%s', {'4': 'icmp', '6': 'icmpv6'}[f]), *text.split()], check=True)
+
+    def lines():
+        for name, (proto, text) in policies.items():
+            words = text.split()
+            for f, inet in family.items():
+                yield '%s%s: {protocol: %s, family: %s, %s}' % (name, f, proto.replace('%s', {'4': 'icmp', '6': 'icmpv6'}[f]), inet, ', '.join('%s: %s' % x for x in zip(words[::2], words[1::2])))
+
+    def run(x):
+        k = x.k
+        for port in (53, 54, 55, 56):
+            x.go('a', k.udp(1000, port))
+            x.lab.send('a', k.udp(1001, port))
+        x.go('r', k.udp(1005, 53, side='r'))
+        talk = ((P.SYN, 0, 0), (P.ACK, 1, 1), (PA, 1, 1), (FA, 1, 1), (P.ACK, 2, 2))
+        for port, n in ((80, 1), (80, 2), (80, 3), (80, 4), (80, 5), (21, 3), (81, 3)):
+            for flags, seq, ack in talk[:n]:
+                x.go('a', k.tcp(1000 + 10 * n, port, flags, payload=b'', tcpkw=dict(seq=seq, ack=700000 + ack if ack else 0)), *(() if flags != PA else (lambda *_: k.udp(9, 9),)))
+        x.go('a', k.tcp(1090, 80, payload=b''), lambda k, p, side: k.tcp(1090, 80, RA, payload=b'', side='b', tcpkw=dict(ack=1)))
+        x.go('a', k.tcp(1091, 80, payload=b''))
+        x.lab.send('b', k.tcp(1091, 80, RA, payload=b'', side='b', tcpkw=dict(seq=700001, ack=1)))
+        x.go('a', k.icmp(128 if k.v6 else 8))
+        x.go('a', k.ip(253, b'unknown'), lambda k, p, side: k.ip(253, b'back', side))
+        x.lab.send('a', P.gre(k.a, k.b, b'payload'))
+        x.go('a', k.sctp(P.sctp_chunk(1, 0, struct.pack('!IIHHI', 5, 9000, 1, 1, 7)), vtag=0), lambda k, p, side: k.sctp(P.sctp_chunk(2, 0, struct.pack('!IIHHI', 6, 9000, 1, 1, 7)), 2000, 1000, 5, side=side))
+
+    def both_then_wait(lab):
+        live((4, 6), run)(lab)
+        lab.sleep(1.7)
+        for family in (4, 6):
+            k = Kit('timeouts again', family)
+            for port in (53, 54, 55, 56):
+                lab.send('a', k.udp(1001, port))
+    return tracked('timeouts', 'CT --timeout of every protocol, with zones, helpers and NAT', both_then_wait, text4, text6, prepare=prepare, sysctl=ACCT, host={'timeouts': list(lines())})
+
+
 # IPv6
 
 def hop(next, n=1, type=None):
@@ -490,4 +539,4 @@ def full():
     return tracked('full', 'a full table: new connections are dropped, known ones pass', limited(24, run), text, rules(filter=FILTER), sysctl=sysctl, host={'sysctl': ['net.netfilter.nf_conntrack_max: 24']})
 
 
-CASES = [zones_nat, zones_clash, labels, templates, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), hairpin, twice, loopback, rerouted, full]
+CASES = [zones_nat, zones_clash, labels, templates, timeouts, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), hairpin, twice, loopback, rerouted, full]
