@@ -11,6 +11,7 @@ import {
   CT_ESTABLISHED,
   CT_INVALID,
   CT_NEW,
+  CT_NONE,
   CT_RELATED,
   CT_UNTRACKED,
   HAS_LATER_FRAGMENT,
@@ -81,8 +82,9 @@ export class Tracker extends Lifecycle {
    * NF_ACCEPT, or NF_DROP where the table is full. `p.hash` must be set by `prepare`.
    */
   track(p: Packet): number {
-    // on `lo` the packet that arrives was tracked when it was sent; NOTRACK took the other ones out
-    if (p.connection >= 0 || p.state === CT_UNTRACKED) return NF_ACCEPT;
+    // on `lo` the packet that arrives was tracked when it was sent, and has its state even if the connection has ended since;
+    // NOTRACK took the other ones out
+    if (p.connection >= 0 || (p.state !== CT_NONE && p.state !== CT_INVALID)) return NF_ACCEPT;
     p.state = CT_INVALID;
     if (p.l4Off < 0 || (p.has & HAS_LATER_FRAGMENT) !== 0) {
       this.invalidQuietly(p, REASON_UNTRACKABLE, 0, 0);

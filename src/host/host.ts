@@ -278,13 +278,12 @@ export class Host extends HostKernel {
     this.finish(verdict);
   }
 
-  /** A packet that left on lo arrives there: it keeps what it left with, unless its connection has ended since. */
+  /** A packet that left on lo arrives there with what it left with; a connection that has ended since is not there any more. */
   private comeBack(p: Packet): void {
     const id = this.loopback.take(p);
     if (p.connection < 0) return;
     if (id !== 0 && this.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ID] === id) return;
     p.connection = -1;
-    p.state = CT_NONE;
   }
 
   private finish(verdict: number): void {
