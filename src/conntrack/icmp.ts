@@ -10,6 +10,7 @@ import {
   CT_UNTRACKED,
   HAS_CUT,
   HOOK_PREROUTING,
+  IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   type Packet,
@@ -145,6 +146,7 @@ function errorIn(t: Tracker, p: Packet): number {
     t.invalid(p, REASON_ICMP_QUOTED_UNREADABLE, 0, 0, 0);
     return TRACK_INVALID;
   }
+  if (inner.protocol === IPPROTO_GRE && t.greKeys.count !== 0) t.completeGre(inner);
   const wanted = t.scratch;
   if (!invertTuple(inner.tuple, wanted)) {
     t.invalid(p, REASON_ICMP_NOT_A_QUERY, (inner.tuple[T_PORTS]! >> 8) & 0xff, 0, 0);

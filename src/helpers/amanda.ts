@@ -37,6 +37,7 @@ function help(c: HelpContext): number {
   const start = connect + CONNECT.length - c.from;
   let stop = find(p.bytes, c.from + start, c.to, NEWLINE) - c.from;
   if (stop < 0) return NF_ACCEPT;
+  let verdict = NF_ACCEPT;
   for (const stream of STREAMS) {
     let at = find(p.bytes, c.from + start, c.from + stop, stream);
     if (at < 0) continue;
@@ -45,10 +46,11 @@ function help(c: HelpContext): number {
     const port = number.value & 0xffff;
     if (port === 0) break;
     const before = c.to - c.from;
-    if (announce(c, at, length, port) !== NF_ACCEPT) return NF_DROP;
+    // one that is refused costs the packet, but the others are expected all the same
+    if (announce(c, at, length, port) !== NF_ACCEPT) verdict = NF_DROP;
     stop += c.to - c.from - before;
   }
-  return NF_ACCEPT;
+  return verdict;
 }
 
 function announce(c: HelpContext, at: number, length: number, port: number): number {

@@ -18,7 +18,6 @@ const LEAST_MESSAGE = 26;
 /** Bytes that "AAAAAAAA P\1\n" needs. */
 const LEAST_ADDRESS = 12;
 const BLANK = 0x20;
-const TAB = 0x09;
 const NEWLINE = 0x0a;
 const CR = 0x0d;
 
@@ -43,7 +42,7 @@ function help(c: HelpContext): number {
   const { bytes } = c.p;
   const end = Math.min(c.to, c.from + MAX_SEARCH);
   let at = c.from;
-  while (at < end && (bytes[at] === BLANK || bytes[at] === TAB || bytes[at] === NEWLINE || bytes[at] === CR)) at++;
+  while (at < end && (bytes[at] === BLANK || bytes[at] === NEWLINE || bytes[at] === CR)) at++;
   if (at < end - LEAST_COMMAND) {
     if (!beginsWithAnyCase(bytes, at, end, PRIVMSG)) return NF_ACCEPT;
     at += PRIVMSG.length;

@@ -14,7 +14,6 @@ import { type HelpContext, type Helper, sourcePort } from './helper.js';
 import { CLASS_SIGNALLING, FORCED_PORT } from './sip-constants.js';
 import { expectMedia, expectSignalling, mangleMessage, manglePort, mangleSdp, sipExpected } from './sip-nat.js';
 import {
-  ABSENT,
   CONTACT,
   CONTENT_LENGTH,
   CSEQ,
@@ -142,7 +141,8 @@ function request(c: HelpContext, m: SipText): number {
     const after = m.start + name.length;
     if (m.bytes[after] !== BLANK || !isLetter(m.bytes[after + 1]!)) continue;
     if (m.header(CSEQ, 0) !== FOUND) return NF_DROP;
-    return handle(c, m, m.numberAt(m.at));
+    const cseq = m.numberAt(m.at);
+    return c.number.isTooLong ? NF_DROP : handle(c, m, cseq);
   }
   return NF_ACCEPT;
 }
@@ -151,6 +151,7 @@ function response(c: HelpContext, m: SipText): number {
   const code = m.numberAt(VERSION.length);
   if (code === 0 || m.header(CSEQ, 0) !== FOUND) return NF_DROP;
   const cseq = m.numberAt(m.at);
+  if (c.number.isTooLong) return NF_DROP;
   const method = m.at + m.length + 1;
   for (const { name, response: handle } of METHODS)
     if (handle !== null && m.begins(name, method)) return handle(c, m, cseq, code);
@@ -311,10 +312,8 @@ function registerRequest(c: HelpContext, m: SipText, cseq: number): number {
   const status = c.tracker.table.words[(c.slot << RECORD_SHIFT) + R_STATUS]!;
   if ((status & IPS_EXPECTED) !== 0) return NF_ACCEPT;
   let expires = m.header(EXPIRES, 0) === FOUND ? m.numberAt(m.at) : 0;
-  const contact = m.uri(CONTACT);
-  if (contact === MALFORMED) return NF_DROP;
   // registrations for somebody else are not supported
-  if (contact === ABSENT || !c.sameAddress(m.address, 0, c.own, T_SRC)) return NF_ACCEPT;
+  if (m.uri(CONTACT) !== FOUND || !c.sameAddress(m.address, 0, c.own, T_SRC)) return NF_ACCEPT;
   const { at, length, port } = m;
   const protocol = m.transport(at + length);
   if (protocol === 0) return NF_ACCEPT;
@@ -354,8 +353,7 @@ function confirmBinding(c: HelpContext, m: SipText, expires: number): number {
   m.begin();
   for (;;) {
     const contact = m.nextUri(CONTACT);
-    if (contact === MALFORMED) return BINDING_MALFORMED;
-    if (contact === ABSENT) return BINDING_NONE;
+    if (contact !== FOUND) return BINDING_NONE;
     if (!c.sameAddress(m.address, 0, c.own, T_DST)) continue;
     const after = m.at + m.length;
     const protocol = m.transport(after);

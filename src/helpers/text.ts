@@ -5,6 +5,7 @@ import { AF_INET6 } from '../wire/packet.js';
 const ZERO = 0x30;
 const NINE = 0x39;
 const CASE = 0x20;
+const TWO_32 = 2 ** 32;
 
 /** Whether a byte is a decimal digit. */
 export function isDigit(byte: number | undefined): boolean {
@@ -49,12 +50,19 @@ export function find(bytes: Uint8Array, at: number, end: number, text: Uint8Arra
 export class NumberReader {
   /** The last number that was read; modulo 2^32. */
   value = 0;
+  /** Whether it was more than 32 bits. */
+  isTooLong = false;
 
   /** Reads the digits at `at`; the place behind them. Without any, `value` is 0. */
   read(bytes: Uint8Array, at: number, end: number): number {
     let value = 0;
     let i = at;
-    for (; i < end && isDigit(bytes[i]); i++) value = (Math.imul(value, 10) + bytes[i]! - ZERO) >>> 0;
+    this.isTooLong = false;
+    for (; i < end && isDigit(bytes[i]); i++) {
+      value = value * 10 + bytes[i]! - ZERO;
+      if (value >= TWO_32) this.isTooLong = true;
+      value %= TWO_32;
+    }
     this.value = value;
     return i;
   }
