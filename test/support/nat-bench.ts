@@ -137,8 +137,6 @@ export class NatBench {
     const settings = new Settings();
     settings.set('net.netfilter.nf_conntrack_max', 2000);
     for (const [name, value] of Object.entries(sysctl)) settings.set(`net.netfilter.nf_conntrack_${name}`, value);
-    // a table of the default size costs 10 ms to make
-    settings.set('net.netfilter.nf_conntrack_max', 2000);
     this.tracker = new Tracker({ settings, seed: 1, eventRing: 256 });
     this.tracker.advance(1_760_000_000_000, 1e9);
     const address = (_family: number, dev: number, _words: Int32Array, _at: number, out: Int32Array): boolean =>
