@@ -24,6 +24,16 @@ describe('DCC', () => {
     ['blanks before the command', `\r\n ${dcc('CHAT', `chat ${INSIDE_NUMBER} 45001`)}`, ONE],
     ['the command in any case', dcc('CHAT', `chat ${INSIDE_NUMBER} 45001`).replace('PRIVMSG', 'privmsg'), ONE],
     ['a tab before the command: nothing', `\t${dcc('CHAT', `chat ${INSIDE_NUMBER} 45001`)}`, []],
+    [
+      'an unknown verb, then one that is known',
+      `PRIVMSG b :\x01DCC XXXX chat 0 1\x01 :\x01DCC CHAT chat ${INSIDE_NUMBER} 45001\x01\r\n`,
+      ONE,
+    ],
+    [
+      'behind one that cannot be believed: nothing',
+      `PRIVMSG b :\x01DCC CHAT chat 0 1\x01 :\x01DCC CHAT chat ${INSIDE_NUMBER} 45001\x01\r\n`,
+      [],
+    ],
     ['some other verb: nothing', dcc('XCHAT', `chat ${INSIDE_NUMBER} 45001`), []],
     ['verbs in lower case: nothing', dcc('chat', `chat ${INSIDE_NUMBER} 45001`), []],
     ["somebody else's address: nothing", dcc('CHAT', `chat ${0x01020304} 45001`), []],

@@ -60,8 +60,8 @@ function search(c: HelpContext, from: number, end: number): number {
     at += DCC.length;
     for (const verb of VERBS) {
       if (!beginsWith(bytes, at, end, verb)) continue;
-      at += verb.length;
-      if (readDcc(c, at, end) && isOwn(c)) return announce(c);
+      // what cannot be believed ends the search; only an unknown verb lets it go on
+      return readDcc(c, at + verb.length, end) && isOwn(c) ? announce(c) : NF_ACCEPT;
     }
   }
 }
