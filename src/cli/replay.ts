@@ -74,6 +74,8 @@ interface RawOptions {
   saveTable?: string;
   tableFormat: TableFormat;
   saveExpectations?: string;
+  saveExpectations6?: string;
+  saveExpectationEvents?: string;
   saveEvents?: string;
   saveLog?: string;
   saveCapture?: string;
@@ -169,7 +171,9 @@ function addOutputOptions(command: Command): void {
         .default('extended'),
     )
     .option('--save-expectations <file>', 'the expectations then, as conntrack -L expect prints them')
+    .option('--save-expectations6 <file>', 'those of IPv6, as conntrack -L expect -f ipv6 prints them')
     .option('--save-events <file>', 'what happened to connections, as conntrack -E prints it')
+    .option('--save-expectation-events <file>', 'what happened to expectations, as conntrack -E expect prints it')
     .option('--save-log <file>', "kernel-log lines of LOG, TRACE and connection tracking, each with the packet's time")
     .option(
       '--save-capture <file>',
@@ -216,6 +220,8 @@ function settle(captures: readonly string[], raw: RawOptions): ReplayOptions {
     saveTable: raw.saveTable ?? null,
     tableFormat: raw.tableFormat,
     saveExpectations: raw.saveExpectations ?? null,
+    saveExpectations6: raw.saveExpectations6 ?? null,
+    saveExpectationEvents: raw.saveExpectationEvents ?? null,
     saveEvents: raw.saveEvents ?? null,
     saveLog: raw.saveLog ?? null,
     saveCapture: raw.saveCapture ?? null,

@@ -12,7 +12,9 @@ const OUTPUTS = [
   ['saveSets', '--save-sets'],
   ['saveTable', '--save-table'],
   ['saveExpectations', '--save-expectations'],
+  ['saveExpectations6', '--save-expectations6'],
   ['saveEvents', '--save-events'],
+  ['saveExpectationEvents', '--save-expectation-events'],
   ['saveLog', '--save-log'],
   ['saveCapture', '--save-capture'],
 ] as const;
@@ -37,7 +39,7 @@ export function checkDistinct(o: ReplayOptions): void {
   const inputs = new Set(taken.keys());
   take(taken, identity('-', 1), 'standard output');
   for (const [key, option] of OUTPUTS) {
-    const file = o[key];
+    const file = o[key] ?? null;
     if (file === null || file === '-') continue;
     const same = identity(file, 1);
     const other = same === null ? undefined : taken.get(same);

@@ -1,6 +1,6 @@
 /** The simulated host (host/host) as the replay sees it. */
 import type { FrameBatch } from '../capture/frame-batch.js';
-import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
+import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
 import { HostConfigError } from '../host/config.js';
 import { Host } from '../host/host.js';
 import { LEGACY_TOO } from '../iptables/dump-text.js';
@@ -192,6 +192,10 @@ class HostAdapter implements ReplayHost {
 
   drainEvents(take: (event: FlowEvent) => void): void {
     for (let e = this.host.nextEvent(); e !== null; e = this.host.nextEvent()) take(e);
+  }
+
+  drainExpectationEvents(take: (event: ExpectationEvent) => void): void {
+    for (let e = this.host.nextExpectationEvent(); e !== null; e = this.host.nextExpectationEvent()) take(e);
   }
 
   get lostEvents(): number {

@@ -36,7 +36,10 @@ export interface ReplayOptions {
   saveSets: string | null;
   saveTable: string | null;
   tableFormat: TableFormat;
+  /** Those of IPv4, as conntrack lists them if it is not told otherwise. */
   saveExpectations: string | null;
+  saveExpectations6?: string | null;
+  saveExpectationEvents?: string | null;
   saveEvents: string | null;
   saveLog: string | null;
   saveCapture: string | null;

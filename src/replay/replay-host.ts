@@ -3,7 +3,7 @@
  * only where somebody looks.
  */
 import type { FrameBatch } from '../capture/frame-batch.js';
-import type { ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
+import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
 
 /** Verdicts in `PacketResults.verdict`; the first three as rules/context numbers them. */
 export const RESULT_DROP = 0;
@@ -143,6 +143,7 @@ export interface ReplayHost {
   /** One kernel-log line, without time stamp. */
   onLog: ((line: string) => void) | null;
   drainEvents(take: (event: FlowEvent) => void): void;
+  drainExpectationEvents(take: (event: ExpectationEvent) => void): void;
   /** Events that were lost because nobody drained them. */
   readonly lostEvents: number;
   flows(): Iterable<FlowRecord>;

@@ -60,7 +60,7 @@ export async function runReplay(
     try {
       const answers = hostFile === null ? o.answers === 'yes' : await isAnswering(o, config, warn);
       const texts = { rules, rules6, rulesNft, rules6Nft, firstPlane: o.firstPlane, sets };
-      host = makeHost({ config, ...texts, lenient: o.lenient, events: o.saveEvents !== null, answers, warn });
+      host = makeHost({ config, ...texts, lenient: o.lenient, events: wantsEvents(o), answers, warn });
     } catch (e) {
       if (e instanceof HostConfigError && hostFile) throw hostFile.at(e.path, e.message.slice(e.path.length + 2));
       throw e;
@@ -83,6 +83,10 @@ export async function runReplay(
   } finally {
     for (const s of sources) s.close();
   }
+}
+
+function wantsEvents(o: ReplayOptions): boolean {
+  return o.saveEvents !== null || (o.saveExpectationEvents ?? null) !== null;
 }
 
 function checkArguments(o: ReplayOptions): void {
@@ -170,6 +174,7 @@ async function drive(run: Run): Promise<void> {
       interfaceFor: (source, name) => arrival.interfaceFor(source, name),
       pause: (n) => {
         progress?.update(n);
+        saver.takeExpectationEvents(host);
         return interruption.signal === null ? (stdout.drained ?? interruption.turn()) : null;
       },
       idle: () => screen.flush(),

@@ -1,7 +1,7 @@
 /** The files that a replay writes. All are opened before the first packet, so that a wrong path shows at once. */
 import { DIRECTION_INBOUND, DIRECTION_OUTBOUND } from '../capture/frame-batch.js';
 import { PcapngWriter } from '../capture/pcapng-writer.js';
-import { formatEventLine } from '../flow/event.js';
+import { formatEventLine, formatExpectationEventLine } from '../flow/event.js';
 import { formatExpectationLine } from '../flow/expectation.js';
 import { flowToJson } from '../flow/json.js';
 import { formatFlowLine, formatProcLine } from '../flow/line.js';
@@ -30,7 +30,9 @@ export class Saver {
   private readonly table: Output | null;
   private readonly tableFormat: TableFormat;
   private readonly expectations: Output | null;
+  private readonly expectations6: Output | null;
   private readonly events: Output | null;
+  private readonly expectationEvents: Output | null;
   private readonly logFile: Output | null;
   private readonly capture: Output | null;
   private readonly writer: PcapngWriter | null;
@@ -52,7 +54,9 @@ export class Saver {
     this.table = open(o.saveTable);
     this.tableFormat = o.tableFormat;
     this.expectations = open(o.saveExpectations);
+    this.expectations6 = open(o.saveExpectations6 ?? null);
     this.events = open(o.saveEvents);
+    this.expectationEvents = open(o.saveExpectationEvents ?? null);
     this.logFile = open(o.saveLog);
     const capture = open(o.saveCapture);
     this.capture = capture;
@@ -86,6 +90,13 @@ export class Saver {
 
   event(e: FlowEvent): void {
     this.events?.line(formatEventLine(e));
+  }
+
+  /** What happened to expectations since the last call; to be called now and then. */
+  takeExpectationEvents(host: ReplayHost): void {
+    const { expectationEvents } = this;
+    if (expectationEvents !== null)
+      host.drainExpectationEvents((e) => expectationEvents.line(formatExpectationEventLine(e)));
   }
 
   /** Kernel-log lines of the packet at hand. */
@@ -129,6 +140,7 @@ export class Saver {
   /** Writes the final state and closes everything; throws the first OutputError after having tried all. */
   finish(host: ReplayHost): void {
     const attempt = new Attempts();
+    attempt.to(() => this.takeExpectationEvents(host));
     attempt.to(() => this.rules?.write(host.saveRules(2)));
     attempt.to(() => this.rules6?.write(host.saveRules(10)));
     attempt.to(() => this.rulesNft?.write(host.saveRules(2, 'nft')));
@@ -138,7 +150,10 @@ export class Saver {
       if (this.table) writeTable(this.table, host.flows(), this.tableFormat);
     });
     attempt.to(() => {
-      if (this.expectations) for (const e of host.expectations()) this.expectations.line(formatExpectationLine(e));
+      for (const e of host.expectations()) {
+        const output = e.family === 2 ? this.expectations : this.expectations6;
+        output?.line(formatExpectationLine(e));
+      }
     });
     this.close(attempt);
     if (attempt.failure !== null) throw attempt.failure;
@@ -161,7 +176,8 @@ export class Saver {
 
   private outputs(): Output[] {
     const rules = [this.rules, this.rules6, this.rulesNft, this.rules6Nft];
-    const all = [...rules, this.sets, this.table, this.expectations, this.events, this.logFile, this.capture];
+    const tracked = [this.table, this.expectations, this.expectations6, this.events, this.expectationEvents];
+    const all = [...rules, this.sets, ...tracked, this.logFile, this.capture];
     return all.filter((o) => o !== null);
   }
 }
