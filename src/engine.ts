@@ -20,7 +20,15 @@
 export type { Statistics } from './conntrack/statistics.js';
 export { type EventOptions, formatEventLine } from './flow/event.js';
 export { formatFlowLine, type LineOptions } from './flow/line.js';
-export type { FlowCounters, FlowEvent, FlowEventType, FlowRecord, FlowTuple } from './flow/record.js';
+export type {
+  ExpectationEvent,
+  ExpectationRecord,
+  FlowCounters,
+  FlowEvent,
+  FlowEventType,
+  FlowRecord,
+  FlowTuple,
+} from './flow/record.js';
 export {
   type AccountingConfig,
   type HostConfig,

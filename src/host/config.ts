@@ -114,7 +114,10 @@ export interface HostConfig {
   neighbours?: NeighbourConfig[];
   /** Kernel settings by their dotted names (`net.ipv4.ip_forward`); those that are not named have the defaults of Linux 6.18. */
   sysctl?: Record<string, number | string>;
-  /** Names of kernel modules. Nothing depends on them: matches and targets are there without, helpers are not supported. */
+  /**
+   * Names of kernel modules, which decide about connection helpers: `nf_conntrack_ftp` has the helper of FTP, `nf_nat_ftp` its part for
+   * NAT; options stand behind (`nf_conntrack_ftp ports=21,2121`). Absent: all are there.
+   */
   modules?: string[];
   /** Sets by name, for `-m set` and `-j SET`. A list's members may stand behind it. */
   sets?: Record<string, SetConfig>;

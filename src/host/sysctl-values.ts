@@ -30,6 +30,8 @@ const CONNTRACK: Record<string, Range> = {
 };
 
 const OTHERS: [RegExp, Range][] = [
+  // of kernels before 6.0
+  [/^net\.netfilter\.nf_conntrack_helper$/, SWITCH],
   [/^net\.ipv4\.(ip_forward|conf\..+\.forwarding)$/, COUNT],
   [/^net\.ipv6\.conf\..+\.forwarding$/, COUNT],
   [/^net\.ipv4\.conf\..+\.rp_filter$/, COUNT],
@@ -45,8 +47,7 @@ const PREFIX = 'net.netfilter.nf_conntrack_';
 function rangeOf(name: string): Range | null {
   if (name.startsWith(PREFIX)) {
     const row = SETTINGS.find((r) => PREFIX + r.name === name);
-    if (row === undefined) return null;
-    return CONNTRACK[row.name] ?? (row.group === 'value' ? COUNT : SECONDS);
+    if (row !== undefined) return CONNTRACK[row.name] ?? (row.group === 'value' ? COUNT : SECONDS);
   }
   return OTHERS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
