@@ -64,6 +64,19 @@ function pcapng(rows: readonly Row[]): Buffer {
   return Buffer.concat(chunks);
 }
 
+/**
+ * The flag of a packet in `in.pcapng`. Where all are marked as arrived, a replay takes it that the router's own ones were left out;
+ * where none is marked, that there were none, and answers by itself.
+ */
+function directionOf({ way, frame }: Seen, isDeaf: boolean): number {
+  if (way === 'made') return DIRECTION_OUTBOUND;
+  const ip = frame.subarray(14);
+  const six = ip.length > 0 && ip[0]! >> 4 === 6;
+  const source = six ? ip.subarray(8, 24) : ip.subarray(12, 16);
+  const isOwn = source.length === (six ? 16 : 4) && OWN_ADDRESSES.has(addressText(source));
+  return isDeaf || isOwn ? DIRECTION_INBOUND : 0;
+}
+
 /** Writes what a replay needs: in.pcapng, rules.v4, rules.v6, host.yaml. */
 export function writeInput(folder: string, scenario: Scenario, seen: readonly Seen[]): void {
   mkdirSync(folder, { recursive: true });
@@ -72,7 +85,7 @@ export function writeInput(folder: string, scenario: Scenario, seen: readonly Se
     .filter((packet) => packet.way !== 'went')
     .map((packet) => ({
       packet,
-      direction: packet.way === 'made' ? DIRECTION_OUTBOUND : DIRECTION_INBOUND,
+      direction: directionOf(packet, scenario.isDeaf),
       comment: '',
     }));
   put('in.pcapng', pcapng(rows));

@@ -39,16 +39,29 @@ export class World {
   private readonly host: Host;
   private readonly ids: Identification;
   private out: Emitted[] = [];
+  private attempts = 0;
+  /** Attempts to send for which the simulated host drew a number. */
+  readonly drawn: number[] = [];
   private port: number;
   private timeMs = 1_760_000_000_000;
   private waitMs = 0;
 
-  constructor(random: Random, options: WorldOptions) {
+  /** @param skipped attempts to send that are left out */
+  constructor(
+    random: Random,
+    options: WorldOptions,
+    private readonly skipped: ReadonlySet<number> = new Set(),
+  ) {
     this.random = random;
     this.options = options;
     this.port = random.range(20_000, 30_000);
     this.ids = new Identification(random.range(1, 60_000));
     this.host = new Host(hostConfig(options.sysctls), { answers: options.hasAnswers });
+    const draw = this.host.random.bind(this.host);
+    this.host.random = () => {
+      this.drawn.push(this.attempts);
+      return draw();
+    };
     this.host.load(loadRules(options.rules4, 'rules.v4', 2));
     this.host.load(loadRules(options.rules6, 'rules.v6', 10));
     this.host.onEmit = (bytes, start, end, dev, kind) => {
@@ -97,6 +110,8 @@ export class World {
   /** A packet on its way; returns what came out because of it. */
   send(side: Side, packet: Buffer): readonly Emitted[] {
     if (side === 'r' && (this.options.hasAnswers || !isSendable(packet))) return [];
+    this.attempts++;
+    if (this.skipped.has(this.attempts)) return [];
     this.steps.push({ waitMs: this.waitMs, side, packet });
     this.timeMs += this.waitMs + 0.05;
     this.waitMs = 0;
