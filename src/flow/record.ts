@@ -124,24 +124,35 @@ export interface FlowEvent {
 
 /** An expected connection: what it must look like, and whose it is. */
 export interface ExpectationRecord {
+  /** 2: IPv4, 10: IPv6. */
   family: 2 | 10;
+  /** Protocol number of what is expected. */
   protocol: number;
-  /** Seconds left. */
+  /** Seconds left; null: not shown. */
   timeout: number | null;
+  /** What is expected, where the mask has bits. */
   tuple: FlowTuple;
+  /** Which parts of the tuple count: addresses as masks, ports 0 or 65535. */
   mask: FlowTuple;
+  /** Original tuple of the connection that announced it. */
   master: FlowTuple;
+  /** Zone of the master. */
   zone: number;
   /** EXPECT_ bits. */
   flags: number;
+  /** Number of its kind among those of the helper. */
   class: number;
+  /** Name of the master's helper. */
   helper: string | null;
 }
 
 /** A change of an expectation, as `conntrack -E expect` shows it. */
 export interface ExpectationEvent {
+  /** `new` or `destroy`. */
   type: FlowEventType;
+  /** What it was then. */
   record: ExpectationRecord;
+  /** Microseconds since the epoch; null: not shown. */
   timestampUs: number | null;
 }
 
