@@ -148,7 +148,7 @@ export interface ExpectationRecord {
 
 /** A change of an expectation, as `conntrack -E expect` shows it. */
 export interface ExpectationEvent {
-  /** `new` or `destroy`. */
+  /** NEW or DESTROY. */
   type: FlowEventType;
   /** What it was then. */
   record: ExpectationRecord;
