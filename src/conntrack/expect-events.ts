@@ -31,6 +31,12 @@ export class ExpectEventView {
   timeMs = 0;
 }
 
+/** The zone that is shown of a master's expectations: one that holds for a single direction is not. */
+export function shownZone(table: ConnTable, master: number): number {
+  const zones = table.zonesOf(master);
+  return (zones & 0xffff) === zones >>> 16 ? zones & 0xffff : 0;
+}
+
 /** The ring; one a tracker. Made when somebody begins to listen. */
 export class ExpectEventRing {
   /** Of the events: ms since the epoch; set by the tracker. */
@@ -65,7 +71,7 @@ export class ExpectEventRing {
       view.mask[i] = e.mask[i]!;
     }
     table.readTuple(e.master, 0, view.master);
-    view.zone = e.zone;
+    view.zone = shownZone(table, e.master);
     view.flags = e.flags;
     view.class = e.class;
     view.helper = cold.helper;

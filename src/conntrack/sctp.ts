@@ -3,7 +3,7 @@
  * RFC 9260 sections 8.4 and 8.5).
  */
 import { transportChecksumOk } from '../wire/checksum.js';
-import { HAS_CUT, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
+import { HAS_CUT, HAS_PULLED, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
 import { IPCT_PROTOINFO } from './events.js';
 import {
   SCTP_CONNTRACK_COOKIE_ECHOED as CE,
@@ -132,6 +132,7 @@ function sctpError(t: Tracker, p: Packet): boolean {
   const there = p.l3Off + p.l3Len - p.l4Off;
   if (there < SCTP_HEADER || p.end - p.l4Off < SCTP_HEADER) return t.invalid(p, REASON_SCTP_SHORT, there, 0, 0);
   if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) return false;
+  p.has |= HAS_PULLED; // sctp_error makes it writable to read it
   if (!transportChecksumOk(p)) return t.invalid(p, REASON_SCTP_CHECKSUM, 0, 0, 0);
   return false;
 }

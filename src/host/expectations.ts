@@ -1,7 +1,7 @@
 /** Expectations and their events as records for people and files (cold). */
 
 import type { Expectation } from '../conntrack/expect.js';
-import { type ExpectEventView, IPEXP_NEW } from '../conntrack/expect-events.js';
+import { type ExpectEventView, IPEXP_NEW, shownZone } from '../conntrack/expect-events.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { ExpectationEvent, ExpectationRecord } from '../flow/record.js';
 import { AF_INET, T_PROTO, TUPLE_WORDS } from '../wire/packet.js';
@@ -44,7 +44,8 @@ export function expectationOf(tracker: Tracker, e: Expectation): ExpectationReco
   tracker.table.readTuple(e.master, 0, master);
   const helper = tracker.table.helperName(e.master);
   const leftMs = e.deadlineMs - tracker.clockMs;
-  return record({ tuple: e.tuple, mask: e.mask, master, zone: e.zone, flags: e.flags, class: e.class, helper, leftMs });
+  const zone = shownZone(tracker.table, e.master);
+  return record({ tuple: e.tuple, mask: e.mask, master, zone, flags: e.flags, class: e.class, helper, leftMs });
 }
 
 /** An event as `conntrack -E expect` tells it. */
