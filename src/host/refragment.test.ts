@@ -5,6 +5,7 @@ import {
   HAS_FRAGMENT,
   HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
+  HAS_PULLED,
   HAS_PULLED_TCP,
   HAS_REASSEMBLED,
   PARSE_OK,
@@ -121,6 +122,7 @@ function shape(bytes: Uint8Array): string {
 
 const UDP = 17;
 const TCP = 6;
+const SCTP = 132;
 
 function cuts(ends: number[], more: Partial<Piece> = {}): Piece[] {
   return ends.map((to, i) => ({ from: ends[i - 1] ?? 0, to, more: i + 1 < ends.length, ...more }));
@@ -174,14 +176,27 @@ describe('IPv4 fragments, together and apart again, as a 6.18 kernel was seen to
     expect(new Bench().through(cuts([8, 400, 608]).map((p) => ipv4(p, UDP)))).toBe('0+8M 8+392M 400+208');
   });
 
+  it.each<[string, number, number[], string]>([
+    ['UDP: it is in the first fragment anyway', UDP, [8, 400, 608], '0+8M 8+392M 400+208'],
+    ['SCTP: the first piece is no multiple of 8', SCTP, [8, 400, 608], '0+392M 392+216'],
+    ['SCTP, first fragment long enough', SCTP, [16, 400, 608], '0+16M 16+384M 400+208'],
+    ['TCP', TCP, [16, 400, 608], '0+384M 384+224'],
+    ['a protocol without ports', 253, [8, 400, 608], '0+8M 8+392M 400+208'],
+  ])('a transport header that NAT has written, %s', (_name, protocol, ends, result) => {
+    const pieces = cuts(ends).map((p) => ipv4(p, protocol));
+    expect(new Bench().through(pieces, 1500, HAS_PULLED)).toBe(result);
+  });
+
   it('a TCP header that a target has made writable: its options count too, the rest stays as it came', () => {
-    const segment = (ends: number[]): Uint8Array[] => {
+    const segment = (ends: number[], words = 8): Uint8Array[] => {
       const pieces = cuts(ends).map((p) => ipv4(p, TCP));
-      pieces[0]![20 + 12] = 8 << 4;
+      pieces[0]![20 + 12] = words << 4;
       return pieces;
     };
     expect(new Bench().through(segment([24, 400, 608]))).toBe('0+24M 24+376M 400+208');
-    expect(new Bench().through(segment([24, 400, 608]), 1500, HAS_PULLED_TCP)).toBe('0+376M 376+232');
+    expect(new Bench().through(segment([24, 400, 608]), 1500, HAS_PULLED_TCP)).toBe('0+32M 32+368M 400+208');
+    expect(new Bench().through(segment([24, 400, 608], 7), 1500, HAS_PULLED_TCP)).toBe('0+376M 376+232');
+    expect(new Bench().through(segment([24, 32, 400, 608], 10), 1500, HAS_PULLED_TCP)).toBe('0+40M 40+360M 400+208');
     expect(new Bench().through(segment([32, 400, 608]), 1500, HAS_PULLED_TCP)).toBe('0+32M 32+368M 400+208');
     expect(new Bench().through(segment([32, 400, 608]), 1500, HAS_LINEAR)).toBe('0+368M 368+240');
   });

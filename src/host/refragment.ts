@@ -12,13 +12,20 @@ import {
   AF_INET,
   HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
+  HAS_PULLED,
   HAS_PULLED_TCP,
   HAS_REASSEMBLED,
   IPPROTO_DSTOPTS,
   IPPROTO_FRAGMENT,
+  IPPROTO_GRE,
   IPPROTO_HOPOPTS,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
   IPPROTO_ROUTING,
+  IPPROTO_SCTP,
   IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   type Packet,
 } from '../wire/packet.js';
 
@@ -48,6 +55,9 @@ const IPV6_HEADER_LEN = 40;
 const FRAGMENT_HEADER_LEN = 8;
 const IPV6_MIN_MTU = 1280;
 const TCP_HEADER_LEN = 20;
+const SCTP_HEADER_LEN = 12;
+/** Of UDP, UDP-Lite, ICMP, ICMPv6, and of GRE what has a key. */
+const SHORT_HEADER_LEN = 8;
 const IP_DF = 0x4000;
 const IP_MF = 0x2000;
 const IP_OFFSET = 0x1fff;
@@ -89,8 +99,9 @@ export class Refragmenter {
     const own = p.view.getUint16(p.l3Off + 6);
     const base = (own & IP_OFFSET) * 8;
     if (cuts !== null && keepsCuts(p, cuts, headerLen, room, total)) {
-      for (let i = 0, from = 0; i < cuts.cutCount; i++) {
-        const to = cuts.cuts[i]!;
+      for (let i = 0, from = 0; from < total; i++) {
+        const to = pieceEnd(p, cuts, i, headerLen);
+        if (to <= from) continue;
         this.#piece4(p, headerLen, from, to, (from >> 3) | (to < total ? IP_MF : 0), sink);
         from = to;
       }
@@ -127,11 +138,10 @@ export class Refragmenter {
     if (room < 8) return FRAGMENT_TOO_BIG;
     const total = p.l3Len - headerLen;
     this.#identification = (this.#identification + 1) | 0;
-    // where the header that is repeated ends elsewhere than before, the payload begins earlier or later
-    const shift = cuts === null ? 0 : cuts.headerLen - headerLen;
     if (cuts !== null && keepsCuts(p, cuts, headerLen, room, total)) {
-      for (let i = 0, from = 0; i < cuts.cutCount; i++) {
-        const to = cuts.cuts[i]! + shift;
+      for (let i = 0, from = 0; from < total; i++) {
+        const to = pieceEnd(p, cuts, i, headerLen);
+        if (to <= from) continue;
         this.#piece6(p, headerLen, from, to, from | (to < total ? 1 : 0), sink);
         from = to;
       }
@@ -183,24 +193,45 @@ function copy(p: Packet, from: number, to: number, out: Uint8Array, at: number):
 function keepsCuts(p: Packet, cuts: Cuts, headerLen: number, room: number, total: number): boolean {
   if ((p.has & HAS_LINEAR) !== 0) return false;
   const count = cuts.cutCount;
-  const shift = cuts.headerLen - headerLen;
-  if (count < 2 || cuts.cuts[count - 1]! + shift !== total) return false;
-  if (cuts.cuts[0]! + shift < pulledLen(p, headerLen)) return false;
+  if (count < 2 || pieceEnd(p, cuts, count - 1, headerLen) !== total) return false;
   let from = 0;
   for (let i = 0; i < count; i++) {
-    const to = cuts.cuts[i]! + shift;
-    if (to <= from || to - from > room || ((to & 7) !== 0 && i + 1 < count)) return false;
+    const to = pieceEnd(p, cuts, i, headerLen);
+    if (to === from && i > 0) continue;
+    if (to <= from || to - from > room || ((to & 7) !== 0 && to < total)) return false;
     from = to;
   }
   return true;
 }
 
-/** Bytes behind a header of `headerLen` that were pulled into the first piece: TCP's header, with its options by a target. */
+/**
+ * Where, behind a header of `headerLen` bytes, the piece ends that came as number `i`. Where the repeated header ends elsewhere
+ * than when the packet arrived, the first piece begins earlier or later; what was pulled is in it (__pskb_pull_tail).
+ */
+function pieceEnd(p: Packet, cuts: Cuts, i: number, headerLen: number): number {
+  return Math.max(cuts.cuts[i]! + cuts.headerLen - headerLen, pulledLen(p, headerLen));
+}
+
+/** Bytes behind a header of `headerLen` that were pulled into the first piece: up to the end of the transport header. */
 function pulledLen(p: Packet, headerLen: number): number {
-  if (p.protocol !== IPPROTO_TCP) return 0;
   const off = p.l4Off - p.l3Off - headerLen;
   if ((p.has & HAS_PULLED_TCP) !== 0) return off + (p.view.getUint8(p.l4Off + 12) >> 4) * 4;
-  return off === 0 && (p.has & HAS_LOCAL_ORIGIN) === 0 ? TCP_HEADER_LEN : 0;
+  const isDirectTcp = p.protocol === IPPROTO_TCP && off === 0 && (p.has & HAS_LOCAL_ORIGIN) === 0;
+  if (!isDirectTcp && (p.has & HAS_PULLED) === 0) return 0;
+  switch (p.protocol) {
+    case IPPROTO_TCP:
+      return off + TCP_HEADER_LEN;
+    case IPPROTO_SCTP:
+      return off + SCTP_HEADER_LEN;
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+    case IPPROTO_GRE:
+      return off + SHORT_HEADER_LEN;
+    default:
+      return 0;
+  }
 }
 
 /** Options without the "copied" flag become no-operations in all fragments but the first (RFC 791 section 3.1). */

@@ -14,6 +14,7 @@ import {
 } from '../wire/checksum.js';
 import {
   AF_INET,
+  HAS_PULLED,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -47,6 +48,7 @@ const ICMPV6_ECHO_REPLY = 129;
  */
 export function rewrite(p: Packet, manip: number, words: Int32Array, at: number, port: number): boolean {
   if (p.l4Off >= 0) {
+    p.has |= HAS_PULLED;
     if (!rewriteTransport(p, manip, words, at, port)) return false;
   } else if (p.family === AF_INET) return false;
   rewriteAddress(p, manip, words, at);

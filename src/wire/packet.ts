@@ -50,6 +50,8 @@ export const HAS_LINEAR = 1 << 9;
 export const HAS_SOCKET = 1 << 10;
 /** A target made the TCP header writable, options and all: it lies in the first piece, whatever fragments it came in. */
 export const HAS_PULLED_TCP = 1 << 11;
+/** NAT or tracking made the transport header writable, without options: it lies in the first piece, too. */
+export const HAS_PULLED = 1 << 12;
 
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;

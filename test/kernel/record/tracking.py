@@ -358,6 +358,37 @@ def fragments6(nat):
     return tracked('fragments6' + ('-nat' if nat else ''), 'IPv6 fragments with headers before and behind the fragment header, in any order%s' % (', translated' if nat else ''), live((6,), run), rules6=rules(filter=FILTER, **table), sysctl=ACCT)
 
 
+def pulled(nat):
+    """Transport headers that lie in a later fragment, or in two: what makes them writable moves them into the first."""
+    tables = dict(nat={'PREROUTING': ['-d fd00:2::8 -j DNAT --to-destination fd00:2::3'], 'POSTROUTING': ['-o r1 -j MASQUERADE']}) if nat else {}
+    tables4 = dict(nat={'POSTROUTING': ['-o r1 -j MASQUERADE']}) if nat else {}
+
+    def segment(k, kind, dst, port):
+        if kind in ('tcp', 'options'):
+            return P.TCP, P.tcp_seg(k.a, dst, port, 80 if kind == 'tcp' else 81, seq=5, opts=b'' if kind == 'tcp' else b'\1\1\x08\x0atttteeee', payload=bytes(range(100)))
+        return {'udp': (P.UDP, P.udp_seg(k.a, dst, port, 53, bytes(range(100)))), 'sctp': (P.SCTP, P.sctp_seg(port, 80, 0, P.sctp_chunk(1, 0, struct.pack('!IIHHI', 5, 9000, 1, 1, 7) + bytes(80)))),
+                'other': (253, bytes(100)), 'echo': (P.ICMP6 if k.v6 else P.ICMP, P.echo(k.a, dst, port, 1, bytes(100))[40 if k.v6 else 20:])}[kind]
+
+    def run(lab):
+        ident, k = 0x500, Kit('pulled', 6)
+        for kind in ('udp', 'tcp', 'options', 'echo', 'sctp', 'other'):
+            for size in (24, 32, 40, 64):
+                for first, make in (CHAINS6['ah'], CHAINS6['hip'], (51, lambda n: ah(51) + ah(n))):
+                    ident += 1
+                    proto, seg = segment(k, kind, 'fd00:2::8' if nat else B6, ident)
+                    for f in cut(P.ip6(A6, 'fd00:2::8' if nat else B6, first, make(proto) + seg), 40, size, ident):
+                        lab.send('a', f)
+        k = Kit('pulled', 4)
+        for kind in ('udp', 'tcp', 'options', 'echo', 'sctp', 'other'):
+            for size in (8, 16, 24, 32):
+                ident += 1
+                proto, seg = segment(k, kind, B, ident)
+                for o, e in ((0, size), (size, 80), (80, len(seg))):
+                    lab.send('a', P.ip4(A, B, proto, seg[o:e], id=ident, off=o, mf=e < len(seg)))
+    strip = {'FORWARD': ['-p tcp -m tcp --dport 81 -j TCPOPTSTRIP --strip-options timestamp']}
+    return tracked('pulled' + ('-nat' if nat else ''), 'fragments whose transport header lies in a later one%s' % (', translated' if nat else ''), run, rules(filter=FILTER, mangle=strip, probe=False, **tables4), rules(filter=FILTER, mangle=strip, probe=False, **tables), sysctl=ACCT)
+
+
 # NAT that comes back or comes twice
 
 def hairpin():
@@ -539,4 +570,4 @@ def full():
     return tracked('full', 'a full table: new connections are dropped, known ones pass', limited(24, run), text, rules(filter=FILTER), sysctl=sysctl, host={'sysctl': ['net.netfilter.nf_conntrack_max: 24']})
 
 
-CASES = [zones_nat, zones_clash, labels, templates, timeouts, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), hairpin, twice, loopback, rerouted, full]
+CASES = [zones_nat, zones_clash, labels, templates, timeouts, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), lambda: pulled(False), lambda: pulled(True), hairpin, twice, loopback, rerouted, full]
