@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { HelperBench } from '../../test/support/helper-bench.js';
 import { ip4, udp } from '../../test/support/wire-frames.js';
 import { CT_NEW, CT_RELATED } from '../wire/packet.js';
+import { netbiosNs } from './netbios-ns.js';
+import { snmp } from './snmp.js';
 
 const HELPERS = [
-  ['netbios-ns', 137, 3],
-  ['snmp', 161, 30],
+  [netbiosNs.name, 137, 3],
+  [snmp.name, 161, 30],
 ] as const;
 
 function asked(helper: string, port: number, destination: string): HelperBench {
