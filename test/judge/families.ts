@@ -7,7 +7,7 @@ import type { FlowMaker, Sides } from './flows/flow.js';
 import { FragmentFlow } from './flows/fragments.js';
 import { EchoFlow, ErrorFlow } from './flows/icmp.js';
 import { SctpFlow } from './flows/sctp.js';
-import { CleanTcpFlow, ResetTcpFlow, TcpFlow, WindowTcpFlow } from './flows/tcp.js';
+import { CleanTcpFlow, LastingTcpFlow, ResetTcpFlow, TcpFlow, WindowTcpFlow } from './flows/tcp.js';
 import * as nat from './nat-rules.js';
 import type { Random } from './random.js';
 import { counting, firewall, ruleset, STATEFUL, type TableLines } from './rules.js';
@@ -97,7 +97,7 @@ function counted(
 /** NAT of what is forwarded. */
 function natted(kind: keyof typeof nat.KINDS): Plans {
   return (r) => {
-    const isIpv6 = r.chance(0.3);
+    const isIpv6 = kind !== 'hairpin' && r.chance(0.3);
     const { rules, servers } = nat.KINDS[kind](r, isIpv6);
     const states = '-A FORWARD -m conntrack --ctstate SNAT\n-A FORWARD -m conntrack --ctstate DNAT\n';
     const filter = `${counting(r, 6, isIpv6)}${states}-A FORWARD -m conntrack --ctstate DNAT --ctdir REPLY`;
@@ -112,9 +112,34 @@ function natted(kind: keyof typeof nat.KINDS): Plans {
       FragmentFlow,
     ];
     if (servers.length === 0) flows.push(SctpFlow, OtherFlow, GreFlow);
-    const sides: readonly Sides[] = servers.length > 0 ? ['ab'] : ['ab', 'ab', 'ab', 'ab', 'ab', 'ab', 'ab', 'ba'];
+    const sides: readonly Sides[] =
+      kind === 'hairpin'
+        ? ['aa', 'aa', 'ab', 'ba']
+        : servers.length > 0
+          ? ['ab']
+          : ['ab', 'ab', 'ab', 'ab', 'ab', 'ab', 'ab', 'ba'];
     return { isIpv6, tables: { nat: rules, filter }, sysctls: sysctls(r, 'acct tcp_loose'), flows, servers, sides };
   };
+}
+
+/** Prefix translation, which connection tracking does not know of. */
+function npt(r: Random): ReturnType<Plans> {
+  const mangle = `-A POSTROUTING -s fd00:1::/64 -o r1 -j SNPT --src-pfx fd00:1::/64 --dst-pfx fd00:22:5::/64
+    -A PREROUTING -i r1 -d fd00:22:5::/64 -j DNPT --src-pfx fd00:22:5::/64 --dst-pfx fd00:1::/64`;
+  const raw = r.pick(['', '-A PREROUTING -j CT --notrack']);
+  const flows: FlowMaker[] = [CleanTcpFlow, TcpFlow, UdpFlow, EchoFlow, ErrorFlow, FragmentFlow, SctpFlow, HeadersFlow];
+  return { isIpv6: true, tables: { raw, mangle, filter: counting(r, 8, true) }, sysctls: sysctls(r, 'acct'), flows };
+}
+
+/**
+ * A table that fills up with connections that nothing removes (assured, in no closing state): then what happens to others does not
+ * depend on the kernel's hash.
+ */
+function tableLimit(r: Random): ReturnType<Plans> {
+  const isIpv6 = r.chance(0.3);
+  const set = sysctls(r, 'acct tcp_loose', { max: r.range(250, 400) });
+  const tables = { filter: counting(r, 6, isIpv6) };
+  return { isIpv6, tables, sysctls: set, flows: [LastingTcpFlow], width: 1 };
 }
 
 function zones(r: Random): ReturnType<Plans> {
@@ -366,6 +391,10 @@ export const FAMILIES: readonly Family[] = [
   { name: 'nat-dnat', covers: 'DNAT to addresses and ports', plan: natted('dnat') },
   { name: 'nat-netmap', covers: 'NETMAP', plan: natted('netmap') },
   { name: 'nat-both', covers: 'DNAT and SNAT of the same connection', plan: natted('both') },
+  { name: 'nat-ports', covers: 'NAT to few ports, which clash', plan: natted('ports') },
+  { name: 'nat-hairpin', covers: 'NAT between two of the same side', plan: natted('hairpin') },
+  { name: 'npt', covers: 'SNPT and DNPT', plan: npt },
+  { name: 'table-limit', covers: 'a full connection table', plan: tableLimit },
   { name: 'zones', covers: 'zones of both and of one direction', plan: zones },
   { name: 'notrack', covers: 'packets without tracking', plan: notrack },
   { name: 'marks', covers: 'MARK and CONNMARK, saved and restored', plan: marks },

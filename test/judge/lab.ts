@@ -13,6 +13,7 @@ import { ruleset } from './rules.js';
 import type { Scenario, Side } from './scenario.js';
 import { BASE_SYSCTLS, ipBatch, MACS, QUIET_SYSCTLS, type Sysctls } from './world.js';
 
+const TABLE_MAX = 'net.netfilter.nf_conntrack_max';
 const SECTION = '\u0001section\n';
 const END = '\u0001end ';
 /** Swallows what is delivered, behind everything else in INPUT; conntrack's own last hook is registered later and is not last then. */
@@ -207,7 +208,7 @@ export class Lab {
     return lines.join(' &&\n') || ':';
   }
 
-  private async set(sysctls: Sysctls): Promise<string> {
+  private async set({ [TABLE_MAX]: _max, ...sysctls }: Sysctls): Promise<string> {
     const unknown = Object.keys(sysctls).filter((key) => !this.settings.has(key));
     if (unknown.length > 0) {
       const paths = unknown.map((key) => `/proc/sys/${key.replaceAll('.', '/')}`);
@@ -236,8 +237,10 @@ export class Lab {
       'conntrack -F >/dev/null 2>&1',
     ];
     await this.shell.run(prepare.join(' &&\n'));
-    this.wire.stdin!.write(`${at('steps')} ${at('seen')} ${at('events')}\n`);
-    const [, lost, lostEvents] = (await this.answer()).split(' ');
+    const [, lost, lostEvents] = await this.limited(scenario.sysctls[TABLE_MAX], async () => {
+      this.wire.stdin!.write(`${at('steps')} ${at('seen')} ${at('events')}\n`);
+      return (await this.answer()).split(' ');
+    });
     const [table, expectations, rules4, rules6] = await this.shell.run(
       `conntrack -L -o extended 2>/dev/null; ${section}; conntrack -L expect 2>/dev/null; ${section}
        iptables-legacy-save -c; ${section}; ip6tables-legacy-save -c`,
@@ -252,6 +255,23 @@ export class Lab {
       rules6: withoutComments(rules6!),
       events: eventLines(readFileSync(at('events'))),
     };
+  }
+
+  /** The size of the table is the first namespace's, for all others too: changed only while frames are on their way. */
+  private async limited<T>(max: number | string | undefined, run: () => Promise<T>): Promise<T> {
+    if (max === undefined) return run();
+    const path = `/proc/sys/${TABLE_MAX.replaceAll('.', '/')}`;
+    const before = readFileSync(path, 'utf8');
+    try {
+      writeFileSync(path, `${max}\n`);
+    } catch (e) {
+      throw new LabError(`${TABLE_MAX} cannot be set: ${(e as Error).message}`);
+    }
+    try {
+      return await run();
+    } finally {
+      writeFileSync(path, before);
+    }
   }
 
   /** Removes everything that was made. */

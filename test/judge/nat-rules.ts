@@ -81,5 +81,42 @@ const both: Draw = (r, isIpv6) => {
   return { ...first, rules: `${first.rules}\n-A POSTROUTING -o r1 -j MASQUERADE` };
 };
 
+/** Ranges of one port or few: what clashes finds the next free one, or none. */
+const ports: Draw = (r, isIpv6) => {
+  const out = isIpv6 ? 'fd00:2::7' : '10.2.0.7';
+  const to = (ports: string): string => (isIpv6 ? `[${out}]:${ports}` : `${out}:${ports}`);
+  const inside = isIpv6 ? '[fd00:2::5]' : '10.2.0.5';
+  const front = isIpv6 ? 'fd00:1::1' : '10.1.0.1';
+  const rules = [
+    `-A POSTROUTING -o r1 -p tcp -j SNAT --to-source ${to(r.pick(['6000', '6000-6001', '20000-40000']))}`,
+    `-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports ${r.pick(['7000', '7000-7003', '600-700'])}`,
+    `-A PREROUTING -i r0 -d ${front} -p tcp -m tcp --dport 80 -j DNAT --to-destination ${inside}:${r.pick(['3000-3003', '3000', '1-5'])}`,
+    `-A PREROUTING -i r0 -d ${front} -p udp -j DNAT --to-destination ${inside}:5000-5003`,
+  ];
+  const other = isIpv6 ? 'fd00:2::2' : '10.2.0.2';
+  return {
+    rules: r.sample(rules, r.range(1, 5)).join('\n'),
+    servers: [
+      [front, 80],
+      [front, 53],
+      [other, -1],
+    ],
+  };
+};
+
+/** Clients and servers on the same side, who talk through the router's address. */
+const hairpin: Draw = (r) => ({
+  rules: `-A PREROUTING -d 10.1.0.1 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.5:8080
+    -A PREROUTING -d 10.1.0.1 -p udp -j DNAT --to-destination 10.1.0.6
+    -A PREROUTING -d 10.2.0.1 -p tcp -j DNAT --to-destination 10.1.0.7
+    -A POSTROUTING -o r0 -s 10.1.0.0/24 -j ${r.pick(['MASQUERADE', 'SNAT --to-source 10.1.0.1', 'SNAT --to-source 10.1.0.8'])}
+    -A POSTROUTING -o r1 -j MASQUERADE`,
+  servers: [
+    ['10.1.0.1', 80],
+    ['10.1.0.1', 53],
+    ['10.2.0.1', 22],
+  ],
+});
+
 /** How a family of NAT draws its rules. */
-export const KINDS = { snat, masquerade, dnat, netmap, both } as const;
+export const KINDS = { snat, masquerade, dnat, netmap, both, ports, hairpin } as const;

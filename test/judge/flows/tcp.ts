@@ -70,6 +70,15 @@ export const RESET_TCP: TcpHabits = {
   length: [2, 12],
 };
 
+/** Connections that stay. */
+export const LASTING_TCP: TcpHabits = {
+  handshakes: ['normal'],
+  middles: words('data sdata ack sack_'),
+  closes: ['none'],
+  length: [0, 4],
+  isClean: true,
+};
+
 const ILLEGAL = [
   ...[0, SYN | FIN, SYN | RST, FIN, FIN | PSH | URG, 0x3f, 0xff, FIN | RST, PSH, URG, SYN | URG, SYN | PSH],
   ...[ACK | URG | PSH, SYN | FIN | ACK, RST | PSH | ACK, FIN | URG | ACK, ECE, CWR | ACK, FIN | SYN | RST | ACK],
@@ -428,5 +437,12 @@ export class WindowTcpFlow extends TcpFlow {
 export class ResetTcpFlow extends TcpFlow {
   constructor(world: World, sides: Sides) {
     super(world, sides, RESET_TCP);
+  }
+}
+
+/** One that stays. */
+export class LastingTcpFlow extends TcpFlow {
+  constructor(world: World, sides: Sides) {
+    super(world, sides, LASTING_TCP);
   }
 }

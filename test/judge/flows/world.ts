@@ -20,7 +20,7 @@ export interface WorldOptions {
   hasNat: boolean;
   /** The router answers by itself what is delivered to it: nothing is made for it. */
   hasAnswers: boolean;
-  /** Addresses and ports (-1: any) that clients on A talk to, instead of those of B. */
+  /** Addresses and ports (-1: any) that clients talk to, instead of those of the other side. */
   servers: readonly (readonly [string, number])[];
 }
 
@@ -36,11 +36,11 @@ export class World {
   readonly came: Record<'a' | 'b', Emitted[]> = { a: [], b: [] };
   readonly random: Random;
   readonly options: WorldOptions;
-  private readonly host: Host;
+  private readonly hosts: readonly Host[];
   private readonly ids: Identification;
   private out: Emitted[] = [];
   private attempts = 0;
-  /** Attempts to send for which the simulated host drew a number. */
+  /** Attempts to send of which something drawn at random showed. */
   readonly drawn: number[] = [];
   private port: number;
   private timeMs = 1_760_000_000_000;
@@ -56,19 +56,21 @@ export class World {
     this.options = options;
     this.port = random.range(20_000, 30_000);
     this.ids = new Identification(random.range(1, 60_000));
-    this.host = new Host(hostConfig(options.sysctls), { answers: options.hasAnswers });
-    const draw = this.host.random.bind(this.host);
-    this.host.random = () => {
-      this.drawn.push(this.attempts);
-      return draw();
-    };
-    this.host.load(loadRules(options.rules4, 'rules.v4', 2));
-    this.host.load(loadRules(options.rules6, 'rules.v6', 10));
-    this.host.onEmit = (bytes, start, end, dev, kind) => {
-      const side = kind === EMIT_DELIVERED ? 'r' : dev === this.host.interfaceIndex('r0') ? 'a' : 'b';
+    this.hosts = (options.hasNat ? [1, 2] : [1]).map((seed) => this.host(seed));
+  }
+
+  /** A simulated host; those with different seeds tell what was drawn. */
+  private host(seed: number): Host {
+    const { options } = this;
+    const host = new Host(hostConfig(options.sysctls), { answers: options.hasAnswers, seed });
+    host.load(loadRules(options.rules4, 'rules.v4', 2));
+    host.load(loadRules(options.rules6, 'rules.v6', 10));
+    host.onEmit = (bytes, start, end, dev, kind) => {
+      const side = kind === EMIT_DELIVERED ? 'r' : dev === host.interfaceIndex('r0') ? 'a' : 'b';
       const read = readEmitted(Buffer.from(bytes.subarray(start, end)), side);
       if (read !== null) this.out.push(read);
     };
+    return host;
   }
 
   /** An address on a side; for the router itself the one that `peer` sees. */
@@ -85,7 +87,7 @@ export class World {
   server(side: Side, peer: Side, port: number): readonly [string, number] {
     const { servers } = this.options;
     const wanted = port > 0 ? port : this.random.pick(PORTS);
-    if (side === 'b' && servers.length > 0) {
+    if (side !== 'r' && servers.length > 0) {
       const [address, own] = this.random.pick(servers);
       return [address, own > 0 ? own : wanted];
     }
@@ -107,6 +109,18 @@ export class World {
     this.waitMs += ms;
   }
 
+  private through(host: Host, side: Side, packet: Buffer): Emitted[] {
+    this.out = [];
+    host.advance(this.timeMs);
+    const bytes = Uint8Array.from(packet);
+    if (side === 'r') host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, 0);
+    else {
+      const dev = host.interfaceIndex(side === 'a' ? 'r0' : 'r1');
+      host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, dev);
+    }
+    return this.out;
+  }
+
   /** A packet on its way; returns what came out because of it. */
   send(side: Side, packet: Buffer): readonly Emitted[] {
     if (side === 'r' && (this.options.hasAnswers || !isSendable(packet))) return [];
@@ -115,14 +129,9 @@ export class World {
     this.steps.push({ waitMs: this.waitMs, side, packet });
     this.timeMs += this.waitMs + 0.05;
     this.waitMs = 0;
-    this.out = [];
-    this.host.advance(this.timeMs);
-    const bytes = Uint8Array.from(packet);
-    if (side === 'r') this.host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, 0);
-    else {
-      const dev = this.host.interfaceIndex(side === 'a' ? 'r0' : 'r1');
-      this.host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, dev);
-    }
+    const outs = this.hosts.map((host) => this.through(host, side, packet));
+    if (outs.some((out) => isOther(out, outs[0]!))) this.drawn.push(this.attempts);
+    this.out = outs[0]!;
     for (const emitted of this.out) {
       if (emitted.side === 'r') continue;
       const list = this.came[emitted.side];
@@ -131,6 +140,15 @@ export class World {
     }
     return this.out;
   }
+}
+
+/** Whether two hosts sent different packets, but for identifications that they count. */
+function isOther(out: readonly Emitted[], first: readonly Emitted[]): boolean {
+  const isSame = (p: Emitted, i: number): boolean => {
+    const q = first[i];
+    return q !== undefined && p.src === q.src && p.dst === q.dst && p.body.equals(q.body);
+  };
+  return out.length !== first.length || !out.every(isSame);
 }
 
 /** Whether a raw socket sends these bytes as they are. */
