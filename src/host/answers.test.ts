@@ -198,6 +198,14 @@ describe('ICMP errors', () => {
     expect(hex(answers.icmpError(p, 3, 0, 0)).slice(16, 48)).toBe(source);
   });
 
+  it.each([
+    ['has no type, nor any other fragment', 0, false],
+    ['begins in another fragment', 1, true],
+  ])('about ICMPv6 that %s', (_claim, field, sent) => {
+    const p = packet6({ protocol: 44, body: [58, 0, 0, field, 0, 0, 0, 7], raw: true });
+    expect(answers.icmpError(p, 3, 0, 0)).toBe(sent);
+  });
+
   it('are at most 576 bytes long, ICMPv6 errors 1280', () => {
     const body = new Array<number>(1400).fill(1);
     expect(hex(answers.icmpError(packet4({ protocol: 50, body }), 11, 0, 0)).length / 2).toBe(576);

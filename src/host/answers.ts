@@ -369,11 +369,14 @@ function isQuery(p: Packet, at: number): boolean {
   return type === 0 || type === 8 || (type >= 13 && type <= 18);
 }
 
-/** RFC 4443 section 2.4 (e.1): no error about an ICMPv6 error, nor about one whose type cannot be read (is_ineligible). */
+/**
+ * RFC 4443 section 2.4 (e.1): no error about an ICMPv6 error, nor about one whose type cannot be read, unless it may stand in another
+ * fragment (is_ineligible).
+ */
 function isIneligible(p: Packet): boolean {
   if (p.protocol !== IPPROTO_ICMPV6 || (p.has & (HAS_BROKEN_CHAIN | HAS_LATER_FRAGMENT)) !== 0 || p.l4Off < 0)
     return false;
-  return p.l4Off >= p.end || p.view.getUint8(p.l4Off) < 128;
+  return p.l4Off >= p.end ? p.fragment === 0 : p.view.getUint8(p.l4Off) < 128;
 }
 
 function isUnicast6(words: Int32Array, at: number): boolean {
