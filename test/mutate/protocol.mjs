@@ -1,0 +1,3 @@
+/** What a thread says besides the numbers of mutants. */
+export const READY = -2;
+export const DONE = -1;
