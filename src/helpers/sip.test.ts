@@ -11,6 +11,9 @@ import {
 import { RELATE_OK } from '../conntrack/expect.js';
 import { CT_NEW, CT_RELATED } from '../wire/packet.js';
 
+import { sip } from './sip.js';
+import { sipExpected } from './sip-nat.js';
+
 const SIP = { helper: 'sip', protocol: 'udp', port: 5060 } as const;
 
 const sdp = (address: string, port: number | string, media = 'audio'): string =>
@@ -195,6 +198,10 @@ describe('calls', () => {
     phone.bench.udp('client', CLIENT, 30000, SERVER, 31000, 'rtp');
     expect(phone.bench.state).toBe(CT_RELATED);
   });
+});
+
+test('what it expects is translated by its own part for NAT', () => {
+  expect(sip.expected).toBe(sipExpected);
 });
 
 describe('under NAT', () => {
