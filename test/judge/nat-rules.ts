@@ -81,16 +81,19 @@ const both: Draw = (r, isIpv6) => {
   return { ...first, rules: `${first.rules}\n-A POSTROUTING -o r1 -j MASQUERADE` };
 };
 
-/** Ranges of one port or few: what clashes finds the next free one, or none. */
+/**
+ * Ranges of ports: a source that clashes finds none in a range of one, a destination the first free one. Where the kernel would draw
+ * from a small range nothing could be compared.
+ */
 const ports: Draw = (r, isIpv6) => {
   const out = isIpv6 ? 'fd00:2::7' : '10.2.0.7';
   const to = (ports: string): string => (isIpv6 ? `[${out}]:${ports}` : `${out}:${ports}`);
   const inside = isIpv6 ? '[fd00:2::5]' : '10.2.0.5';
   const front = isIpv6 ? 'fd00:1::1' : '10.1.0.1';
   const rules = [
-    `-A POSTROUTING -o r1 -p tcp -j SNAT --to-source ${to(r.pick(['6000', '6000-6001', '20000-40000']))}`,
-    `-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports ${r.pick(['7000', '7000-7003', '600-700'])}`,
-    `-A PREROUTING -i r0 -d ${front} -p tcp -m tcp --dport 80 -j DNAT --to-destination ${inside}:${r.pick(['3000-3003', '3000', '1-5'])}`,
+    `-A POSTROUTING -o r1 -p tcp -j SNAT --to-source ${to(r.pick(['6000', '20000-62000']))}`,
+    `-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports ${r.pick(['7000', '20000-62000'])}`,
+    `-A PREROUTING -i r0 -d ${front} -p tcp -m tcp --dport 80 -j DNAT --to-destination ${inside}:${r.pick(['3000-3003', '3000', '1-4'])}`,
     `-A PREROUTING -i r0 -d ${front} -p udp -j DNAT --to-destination ${inside}:5000-5003`,
   ];
   const other = isIpv6 ? 'fd00:2::2' : '10.2.0.2';
