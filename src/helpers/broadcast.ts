@@ -5,10 +5,10 @@ import { HAS_LOCAL_ORIGIN, T_DST, T_PORTS, T_SRC } from '../wire/packet.js';
 import type { HelpContext } from './helper.js';
 
 /**
- * Expects answers from `port` of any address of the network that the host's own question went to, for `timeoutMs`. Questions
- * that are only forwarded are not looked at.
+ * Expects answers from `port` of any address of the network that the host's own question went to. Questions that are only forwarded
+ * are not looked at.
  */
-export function expectAnswers(c: HelpContext, port: number, timeoutMs: number): number {
+export function expectAnswers(c: HelpContext, port: number): number {
   const { p } = c;
   if ((p.has & HAS_LOCAL_ORIGIN) === 0 || c.direction !== 0) return NF_ACCEPT;
   const mask = c.host.broadcastMask(p.outInterface, p.tuple[T_DST]!);
@@ -22,6 +22,5 @@ export function expectAnswers(c: HelpContext, port: number, timeoutMs: number): 
   e.mask[T_SRC] = mask;
   e.flags = EXPECT_PERMANENT;
   if (c.relate(e) !== RELATE_OK) c.expectations.discard(e);
-  c.tracker.setTimeout(c.slot, timeoutMs);
   return NF_ACCEPT;
 }
