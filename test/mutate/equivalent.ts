@@ -9,4 +9,133 @@ export interface Equivalent {
   keys: readonly string[];
 }
 
-export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {};
+export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
+  'src/conntrack/tcp-window.ts': [
+    {
+      why: 'TH_PSH names a flag for others; tracking never looks at it',
+      keys: ['TH_PSH :: export const TH_PSH = 8; :: 8 -> 9', 'TH_PSH :: export const TH_PSH = 8; :: 8 -> 7'],
+    },
+    {
+      why: 'W_END is 0',
+      keys: [
+        'initSender :: w[sender + W_END] = end; :: sender + W_END -> (sender) - (W_END)',
+        'pickUpSender :: w[sender + W_END] = end; :: sender + W_END -> (sender) - (W_END)',
+        'pickUpSender :: w[receiver + W_END] = sack; :: receiver + W_END -> (receiver) - (W_END)',
+        'pickUpSender :: } else if (sack === ((w[receiver + W_END]! + 1) | 0)) { :: receiver + W_END -> (receiver) - (W_END)',
+        'pickUpSender :: w[receiver + W_END] = sack; :: receiver + W_END -> (receiver) - (W_END) #2',
+        'inWindow :: ((w[sender + W_END]! - end) | 0) < 0 && :: sender + W_END -> (sender) - (W_END)',
+        'inWindow :: const receiverEnd = w[receiver + W_END]!; :: receiver + W_END -> (receiver) - (W_END)',
+        'inWindow :: if ((flags & TH_RST) !== 0 && seq === 0 && state === TCP_CONNTRACK_SYN_SENT) seq = end = w[sender + … :: sender + W_END -> (sender) - (W_END)',
+        'inWindow :: const lowerEnd = (w[sender + W_END]! - receiverMaxwin - 1) | 0; :: sender + W_END -> (sender) - (W_END)',
+        'inWindow :: w[sender + W_END] = end; :: sender + W_END -> (sender) - (W_END)',
+        'moveWindows :: if (((w[sender + W_END]! - end) | 0) < 0) { :: sender + W_END -> (sender) - (W_END)',
+        'moveWindows :: w[sender + W_END] = end; :: sender + W_END -> (sender) - (W_END)',
+        'moveWindows :: if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0) :: receiver + W_END -> (receiver) - (W_END)',
+      ],
+    },
+    {
+      why: 'results are only compared with WINDOW_ACCEPT and WINDOW_IGNORE: any three numbers do',
+      keys: [
+        'WINDOW_ACCEPT :: export const WINDOW_ACCEPT = 1; :: 1 -> 2',
+        'WINDOW_INVALID :: export const WINDOW_INVALID = -1; :: 1 -> 2',
+      ],
+    },
+    {
+      why: 'where a side has no window yet, its scale is 0; and a shift count is taken modulo 32',
+      keys: [
+        'pickUpSender :: const window = p.window << (w[sender + W_FLAGS]! & 0xff); :: p.window << (w[sender + W_FLAGS]! & 0xff) -> (p.window) >> ((w[sender + W_FLAGS]! & 0xff))',
+        'pickUpSender :: const window = p.window << (w[sender + W_FLAGS]! & 0xff); :: 0xff -> 256',
+        'pickUpSender :: const window = p.window << (w[sender + W_FLAGS]! & 0xff); :: 0xff -> 254',
+      ],
+    },
+    {
+      why: 'the sum is stored into an Int32Array, or cut to 32 bits where it is used: all sums of so few terms are exact',
+      keys: [
+        'pickUpSender :: w[sender + W_MAXEND] = (end + w[sender + W_MAXWIN]!) | 0; :: (end + w[sender + W_MAXWIN]!) | 0 -> (end + w[sender + W_MAXWIN]!)',
+        'inWindow :: const offset = seqOffset(t.table.coldOf(slot).help!, 1 - direction, (ack - 1) | 0); :: (ack - 1) | 0 -> (ack - 1)',
+        'inWindow :: ack = (ack - offset) | 0; :: (ack - offset) | 0 -> (ack - offset)',
+        'inWindow :: sack = (sack - offset) | 0; :: (sack - offset) | 0 -> (sack - offset)',
+        'inWindow :: const upperSeq = (w[sender + W_MAXEND]! + 1) | 0; :: (w[sender + W_MAXEND]! + 1) | 0 -> (w[sender + W_MAXEND]! + 1)',
+        'inWindow :: const lowerEnd = (w[sender + W_END]! - receiverMaxwin - 1) | 0; :: (w[sender + W_END]! - receiverMaxwin - 1) | 0 -> (w[sender + W_END]! - receiverMaxwin - 1)',
+        'inWindow :: const lowerAck = (receiverEnd - ackWindow - 1) | 0; :: (receiverEnd - ackWindow - 1) | 0 -> (receiverEnd - ackWindow - 1)',
+        'inWindow :: const upperAck = (receiverEnd + 1) | 0; :: (receiverEnd + 1) | 0 -> (receiverEnd + 1)',
+        'inWindow :: const overshot = (end - w[sender + W_MAXEND]! + 1) | 0; :: (end - w[sender + W_MAXEND]! + 1) | 0 -> (end - w[sender + W_MAXEND]! + 1)',
+        'moveWindows :: const offered = (window + ((sack - ack) | 0)) | 0; :: (window + ((sack - ack) | 0)) | 0 -> (window + ((sack - ack) | 0))',
+        'moveWindows :: const offered = (window + ((sack - ack) | 0)) | 0; :: (sack - ack) | 0 -> (sack - ack)',
+        'moveWindows :: if (w[receiver + W_MAXWIN] !== 0 && before < 0) w[receiver + W_MAXWIN] = (w[receiver + W_MAXWIN]! - … :: (w[receiver + W_MAXWIN]! - before) | 0 -> (w[receiver + W_MAXWIN]! - before)',
+        'moveWindows :: const allowed = (sack + window) | 0; :: (sack + window) | 0 -> (sack + window)',
+        'moveWindows :: w[receiver + W_MAXEND] = window === 0 ? (allowed + 1) | 0 : allowed; :: (allowed + 1) | 0 -> (allowed + 1)',
+      ],
+    },
+    {
+      why: 'arguments of a reason that its text does not use',
+      keys: [
+        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> 1',
+        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> (-1)',
+        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> 1 #2',
+        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> (-1) #2',
+        'fail :: else t.invalid(p, code, a, b, 0); :: 0 -> 1',
+        'fail :: else t.invalid(p, code, a, b, 0); :: 0 -> (-1)',
+        'inWindow :: return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot, 0); :: 0 -> 1',
+        'inWindow :: return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot, 0); :: 0 -> (-1)',
+      ],
+    },
+    {
+      why: 'at 66,000 both sides of the choice are 66,000',
+      keys: [
+        'inWindow :: const ackWindow = w[sender + W_MAXWIN]! >>> 0 > MAX_ACK_WINDOW ? w[sender + W_MAXWIN]! : MAX_ACK_WIN… :: w[sender + W_MAXWIN]! >>> 0 > MAX_ACK_WINDOW -> (w[sender + W_MAXWIN]! >>> 0) >= (MAX_ACK_WINDOW)',
+      ],
+    },
+    {
+      why: "what lies beyond the upper edge lies above the lower one: END is at most the receiver's window beyond MAXEND, and where that window is 0 no overshoot is small enough",
+      keys: [
+        'inWindow :: receiverMaxwin !== 0 && :: receiverMaxwin !== 0 && ((lowerEnd - end) | 0) < 0 -> (receiverMaxwin !== 0) || (((lowerEnd - end) | 0) < 0)',
+        'inWindow :: receiverMaxwin !== 0 && :: receiverMaxwin !== 0 && ((lowerEnd - end) | 0) < 0 -> receiverMaxwin !== 0',
+        'inWindow :: receiverMaxwin !== 0 && :: receiverMaxwin !== 0 && ((lowerEnd - end) | 0) < 0 -> ((lowerEnd - end) | 0) < 0',
+        'inWindow :: receiverMaxwin !== 0 && :: 0 -> 1',
+        'inWindow :: receiverMaxwin !== 0 && :: 0 -> (-1)',
+        'inWindow :: ((lowerEnd - end) | 0) < 0 && :: ((lowerEnd - end) | 0) < 0 -> (((lowerEnd - end) | 0)) <= (0)',
+        'inWindow :: ((lowerEnd - end) | 0) < 0 && :: 0 -> 1',
+        'inWindow :: ((lowerEnd - end) | 0) < 0 && :: 0 -> (-1)',
+        'inWindow :: overshot >>> 0 <= receiverMaxwin >>> 0 && :: overshot >>> 0 -> (overshot) >> (0)',
+      ],
+    },
+    {
+      why: 'writes the number that is there already',
+      keys: [
+        'moveWindows :: if (w[sender + W_MAXWIN]! >>> 0 < offered >>> 0) w[sender + W_MAXWIN] = offered; :: w[sender + W_MAXWIN]! >>> 0 < offered >>> 0 -> (w[sender + W_MAXWIN]! >>> 0) <= (offered >>> 0)',
+        'moveWindows :: } else if (((w[sender + W_MAXACK]! - ack) | 0) < 0) w[sender + W_MAXACK] = ack; :: ((w[sender + W_MAXACK]! - ack) | 0) < 0 -> (((w[sender + W_MAXACK]! - ack) | 0)) <= (0)',
+        'moveWindows :: } else if (((w[sender + W_MAXACK]! - ack) | 0) < 0) w[sender + W_MAXACK] = ack; :: 0 -> 1',
+        'moveWindows :: if (flags !== senderFlags) w[sender + W_FLAGS] = flags; :: flags !== senderFlags -> true',
+        'moveWindows :: if (w[receiver + W_MAXWIN] !== 0 && before < 0) w[receiver + W_MAXWIN] = (w[receiver + W_MAXWIN]! - … :: before < 0 -> (before) <= (0)',
+        'moveWindows :: if (w[receiver + W_MAXWIN] !== 0 && before < 0) w[receiver + W_MAXWIN] = (w[receiver + W_MAXWIN]! - … :: 0 -> 1 #2',
+      ],
+    },
+    {
+      why: 'clears a flag; where it is not set that changes nothing',
+      keys: [
+        'moveWindows :: if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0) :: ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0 -> ack === w[receiver + W_END]',
+        'moveWindows :: if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0) :: w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED -> (w[receiver + W_FLAGS]!) | (FLAG_DATA_UNACKNOWLEDGED)',
+        'moveWindows :: if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0) :: 0 -> 1',
+        'moveWindows :: if (ack === w[receiver + W_END] && (w[receiver + W_FLAGS]! & FLAG_DATA_UNACKNOWLEDGED) !== 0) :: 0 -> (-1)',
+      ],
+    },
+    {
+      why: "the shift's sign bits are masked away",
+      keys: [
+        'countRetransmission :: const retrans = (((last >>> LAST_RETRANS_SHIFT) & 0xff) + 1) & 0xff; :: last >>> LAST_RETRANS_SHIFT -> (last) >> (LAST_RETRANS_SHIFT)',
+      ],
+    },
+    {
+      why: 'kind and direction of the last segment: `accepted` in tcp.ts writes both right after',
+      keys: [
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) -> ((last & (0x7f << LAST_INDEX_SHIFT))) & ((direction << 31))',
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: 0x7f << LAST_INDEX_SHIFT -> (0x7f) >> (LAST_INDEX_SHIFT)',
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: 0x7f -> 128',
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: 0x7f -> 126',
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: direction << 31 -> (direction) >> (31)',
+        'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: 31 -> 30',
+      ],
+    },
+  ],
+};

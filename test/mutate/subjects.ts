@@ -16,7 +16,7 @@ const nat = (name: string): Subject => ({ file: `src/nat/${name}.ts`, tests: NAT
 export const SUBJECTS: readonly Subject[] = [
   {
     file: 'src/conntrack/tcp-window.ts',
-    tests: ['src/conntrack/tcp-record.test.ts', 'src/conntrack/tcp-window.test.ts', 'src/conntrack/tcp.test.ts'],
+    tests: ['tcp-record', 'tcp-states', 'tcp-window', 'tcp'].map((name) => `src/conntrack/${name}.test.ts`),
     cases: /tcp|^situation|^small|^app-nat-(ftp|web)/,
   },
   {
