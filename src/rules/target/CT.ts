@@ -108,6 +108,8 @@ export const CT: TargetExtension<CtSpec> = {
   },
   save: (spec) => ctTexts(spec, '--', quote).slice(1),
   list: (spec) => ` CT${ctTexts(spec, '', (text) => text)}`,
+  unsupported: 'the helpers of H.323 (RAS, Q.931) expect nothing',
+  isDoubtful: (spec) => spec.helper === 'RAS' || spec.helper === 'Q.931',
   refusedBy,
   load(spec, c) {
     if (spec.notrack) return untrack;
