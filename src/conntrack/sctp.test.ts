@@ -97,6 +97,104 @@ NAMES.push('SHUTDOWN_ACK_SENT', 'HEARTBEAT_SENT');
 /** Default timeouts in seconds by state. */
 const SECONDS = [10, 10, 3, 3, 210, 3, 3, 3, 30];
 
+const CHUNKS = 'init iack hb hback abort shut shutack error echo cack shutc data'.split(' ');
+
+describe('every state against every chunk, a second later', () => {
+  // each: chunk, reason if it is INVALID, next state, seconds left
+  test.each<[number, Side, string]>([
+    [
+      CL,
+      'a',
+      'init CLOSED 9; iack!55 CLOSED 9; hb CLOSED 10; hback CLOSED 10; abort!57 CLOSED 9; shut!55 CLOSED 9; shutack CLOSED 10; error!55 CLOSED 9; echo!57 CLOSED 9; cack!55 CLOSED 9; shutc!57 CLOSED 9; data!55 CLOSED 9',
+    ],
+    [
+      CL,
+      'b',
+      'init CLOSED 9; iack COOKIE_WAIT 3; hb CLOSED 10; hback CLOSED 10; abort CLOSED 10; shut CLOSED 10; shutack CLOSED 10; error CLOSED 10; echo CLOSED 10; cack CLOSED 10; shutc CLOSED 10; data CLOSED 10',
+    ],
+    [
+      CW,
+      'a',
+      'init COOKIE_WAIT 3; iack COOKIE_WAIT 3; hb COOKIE_WAIT 3; hback COOKIE_WAIT 3; abort CLOSED 10; shut COOKIE_WAIT 3; shutack COOKIE_WAIT 3; error COOKIE_WAIT 3; echo COOKIE_ECHOED 3; cack COOKIE_WAIT 3; shutc COOKIE_WAIT 3; data COOKIE_WAIT 3',
+    ],
+    [
+      CW,
+      'b',
+      'init COOKIE_WAIT 3; iack COOKIE_WAIT 3; hb COOKIE_WAIT 3; hback COOKIE_WAIT 3; abort CLOSED 10; shut COOKIE_WAIT 3; shutack COOKIE_WAIT 3; error COOKIE_WAIT 3; echo COOKIE_ECHOED 3; cack COOKIE_WAIT 3; shutc COOKIE_WAIT 3; data COOKIE_WAIT 3',
+    ],
+    [
+      CE,
+      'a',
+      'init COOKIE_ECHOED 3; iack COOKIE_ECHOED 3; hb COOKIE_ECHOED 3; hback COOKIE_ECHOED 3; abort CLOSED 10; shut COOKIE_ECHOED 3; shutack COOKIE_ECHOED 3; error COOKIE_ECHOED 3; echo COOKIE_ECHOED 3; cack ESTABLISHED 210; shutc COOKIE_ECHOED 3; data COOKIE_ECHOED 3',
+    ],
+    [
+      CE,
+      'b',
+      'init COOKIE_ECHOED 3; iack COOKIE_ECHOED 3; hb COOKIE_ECHOED 3; hback COOKIE_ECHOED 3; abort CLOSED 10; shut COOKIE_ECHOED 3; shutack COOKIE_ECHOED 3; error CLOSED 10; echo COOKIE_ECHOED 3; cack ESTABLISHED 210; shutc COOKIE_ECHOED 3; data COOKIE_ECHOED 3',
+    ],
+    [
+      ES,
+      'a',
+      'init ESTABLISHED 210; iack ESTABLISHED 210; hb ESTABLISHED 210; hback ESTABLISHED 210; abort CLOSED 10; shut SHUTDOWN_SENT 3; shutack ESTABLISHED 210; error ESTABLISHED 210; echo ESTABLISHED 210; cack ESTABLISHED 210; shutc ESTABLISHED 210; data ESTABLISHED 210',
+    ],
+    [
+      ES,
+      'b',
+      'init ESTABLISHED 210; iack ESTABLISHED 210; hb ESTABLISHED 210; hback ESTABLISHED 210; abort CLOSED 10; shut SHUTDOWN_RECD 3; shutack ESTABLISHED 210; error ESTABLISHED 210; echo ESTABLISHED 210; cack ESTABLISHED 210; shutc ESTABLISHED 210; data ESTABLISHED 210',
+    ],
+    [
+      SS,
+      'a',
+      'init CLOSED 10; iack SHUTDOWN_SENT 3; hb SHUTDOWN_SENT 3; hback SHUTDOWN_SENT 3; abort CLOSED 10; shut SHUTDOWN_SENT 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_SENT 3; echo SHUTDOWN_SENT 3; cack SHUTDOWN_SENT 3; shutc SHUTDOWN_SENT 3; data SHUTDOWN_SENT 3',
+    ],
+    [
+      SS,
+      'b',
+      'init SHUTDOWN_SENT 3; iack SHUTDOWN_SENT 3; hb SHUTDOWN_SENT 3; hback SHUTDOWN_SENT 3; abort CLOSED 10; shut SHUTDOWN_SENT 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_SENT 3; echo SHUTDOWN_SENT 3; cack SHUTDOWN_SENT 3; shutc SHUTDOWN_SENT 3; data SHUTDOWN_SENT 3',
+    ],
+    [
+      SR,
+      'a',
+      'init CLOSED 10; iack SHUTDOWN_RECD 3; hb SHUTDOWN_RECD 3; hback SHUTDOWN_RECD 3; abort CLOSED 10; shut SHUTDOWN_RECD 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_RECD 3; echo SHUTDOWN_RECD 3; cack SHUTDOWN_RECD 3; shutc SHUTDOWN_RECD 3; data SHUTDOWN_RECD 3',
+    ],
+    [
+      SR,
+      'b',
+      'init SHUTDOWN_RECD 3; iack SHUTDOWN_RECD 3; hb SHUTDOWN_RECD 3; hback SHUTDOWN_RECD 3; abort CLOSED 10; shut SHUTDOWN_RECD 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_RECD 3; echo SHUTDOWN_RECD 3; cack SHUTDOWN_RECD 3; shutc SHUTDOWN_RECD 3; data SHUTDOWN_RECD 3',
+    ],
+    [
+      SA,
+      'a',
+      'init SHUTDOWN_ACK_SENT 3; iack SHUTDOWN_ACK_SENT 3; hb SHUTDOWN_ACK_SENT 3; hback SHUTDOWN_ACK_SENT 3; abort CLOSED 10; shut SHUTDOWN_ACK_SENT 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_ACK_SENT 3; echo SHUTDOWN_ACK_SENT 3; cack SHUTDOWN_ACK_SENT 3; shutc CLOSED 10; data SHUTDOWN_ACK_SENT 3',
+    ],
+    [
+      SA,
+      'b',
+      'init SHUTDOWN_ACK_SENT 3; iack SHUTDOWN_ACK_SENT 3; hb SHUTDOWN_ACK_SENT 3; hback SHUTDOWN_ACK_SENT 3; abort CLOSED 10; shut SHUTDOWN_ACK_SENT 3; shutack SHUTDOWN_ACK_SENT 3; error SHUTDOWN_ACK_SENT 3; echo SHUTDOWN_ACK_SENT 3; cack SHUTDOWN_ACK_SENT 3; shutc CLOSED 10; data SHUTDOWN_ACK_SENT 3',
+    ],
+    [
+      HS,
+      'a',
+      'init COOKIE_WAIT 3; iack CLOSED 10; hb HEARTBEAT_SENT 30; hback HEARTBEAT_SENT 30; abort CLOSED 10; shut CLOSED 10; shutack SHUTDOWN_ACK_SENT 3; error CLOSED 10; echo CLOSED 10; cack CLOSED 10; shutc CLOSED 10; data HEARTBEAT_SENT 30',
+    ],
+    [
+      HS,
+      'b',
+      'init!56 HEARTBEAT_SENT 29; iack!55 HEARTBEAT_SENT 29; hb HEARTBEAT_SENT 30; hback ESTABLISHED 210; abort!57 HEARTBEAT_SENT 29; shut!55 HEARTBEAT_SENT 29; shutack!56 HEARTBEAT_SENT 29; error!55 HEARTBEAT_SENT 29; echo!57 HEARTBEAT_SENT 29; cack!55 HEARTBEAT_SENT 29; shutc!57 HEARTBEAT_SENT 29; data!55 HEARTBEAT_SENT 29',
+    ],
+  ])('%i from %s', (state, side, expected) => {
+    const all = CHUNKS.map((name) => {
+      const b = new TrackBench();
+      talk(b, ...TO[state]!);
+      expect(b.state).toBe(state);
+      b.wait(1000);
+      const { reason } = talk(b, `${side} ${name}`);
+      return `${name}${reason === 0 ? '' : `!${reason}`} ${NAMES[b.state]} ${b.left}`;
+    });
+    expect(all.join('; ')).toBe(expected);
+  });
+});
+
 describe('the states of an association', () => {
   // state, packet, next state; every chunk that is not in a row leaves the state
   test.each([
