@@ -18,10 +18,24 @@ import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from 
 import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
 import type { Doubt, LoadOptions } from '../rules/load.js';
 import type { Ruleset } from '../rules/model.js';
-import { ipv6LoopbackOnly } from '../wire/ipv6.js';
-import { AF_INET6, CT_NONE, HAS_LOCAL_ORIGIN, HOOK_PREROUTING, PARSE_OK, Packet } from '../wire/packet.js';
+import { IPV6_HEADER_LEN, ipv6LoopbackOnly, readIpv6Addresses, walkChain } from '../wire/ipv6.js';
+import {
+  AF_INET6,
+  CT_NONE,
+  HAS_LOCAL_ORIGIN,
+  HOOK_PREROUTING,
+  IPPROTO_HOPOPTS,
+  PARSE_OK,
+  Packet,
+} from '../wire/packet.js';
 import { parseFrame, parseNetwork } from '../wire/parse.js';
-import { PARSE_IP_CHECKSUM, PARSE_REASON_TEXTS } from '../wire/parse-reasons.js';
+import {
+  PARSE_IP_CHECKSUM,
+  PARSE_IP6_HOP_OPTIONS,
+  PARSE_IP6_JUMBO,
+  PARSE_REASON_TEXTS,
+} from '../wire/parse-reasons.js';
+import { ICMPV6_PARAMPROB } from './answers.js';
 import { HostConfigError } from './config.js';
 import { expectationEventOf, expectationOf } from './expectations.js';
 import { addFlow, eventOf, flowOf } from './flows.js';
@@ -39,6 +53,9 @@ export interface HostDoubt extends Doubt {
   plane?: Plane;
 }
 
+/** Codes of ICMPv6 parameter problem. */
+const ICMPV6_HDR_FIELD = 0;
+const ICMPV6_UNK_OPTION = 2;
 /** Packets parsed ahead in one go: 32 to 256 measured equal. */
 const BATCH = 64;
 
@@ -255,6 +272,7 @@ export class Host extends HostKernel {
       r.connectionId = r.status = 0;
       r.inInterface = dev;
       r.outInterface = 0;
+      if (parsed === PARSE_IP6_HOP_OPTIONS || parsed === PARSE_IP6_JUMBO) this.answerOption(p, parsed, direction, dev);
       return;
     }
     let verdict: number;
@@ -284,6 +302,20 @@ export class Host extends HostKernel {
     if (p.connection < 0) return;
     if (id !== 0 && this.tracker.table.words[((p.connection >> 1) << RECORD_SHIFT) + R_ID] === id) return;
     p.connection = -1;
+  }
+
+  /** An IPv6 packet that is dropped for its hop-by-hop options, before any hook: its sender may be told. */
+  private answerOption(p: Packet, parsed: number, direction: number, dev: number): void {
+    const pointer = p.reasonArgs[1]!;
+    if (pointer === 0 || direction !== FRAME_ARRIVES) return;
+    readIpv6Addresses(p, p.l3Off);
+    if (ipv6LoopbackOnly(p)) return;
+    // errors about errors are not sent: what is behind the options counts
+    walkChain(p, p.l3Off + IPV6_HEADER_LEN, IPPROTO_HOPOPTS);
+    p.inInterface = dev;
+    this.answerError(p, ICMPV6_PARAMPROB, parsed === PARSE_IP6_JUMBO ? ICMPV6_HDR_FIELD : ICMPV6_UNK_OPTION, pointer);
+    this.tracker.settle();
+    this.room.giveBack();
   }
 
   private finish(verdict: number): void {

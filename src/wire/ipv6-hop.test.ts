@@ -37,6 +37,21 @@ describe('hop-by-hop options, judged before the hooks', () => {
   ];
   it.each(rows)('%s', (_, packet, code) => expect(parse(packet, 101).code).toBe(code));
 
+  it.each<[string, Bytes, object, number]>([
+    ['unknown, discard', [0x5e, 4, 0, 0, 0, 0], {}, 0],
+    ['unknown, tell the sender', [0x9e, 4, 0, 0, 0, 0], {}, 42],
+    ['unknown, behind another one', [5, 2, 0, 0, 0xde, 0], {}, 46],
+    ['unknown, to a group', [0x9e, 4, 0, 0, 0, 0], { destination: 'ff0e::5' }, 42],
+    ['unknown, to a group, not to be told', [0xde, 4, 0, 0, 0, 0], { destination: 'ff0e::5' }, 0],
+    ['malformed', [0x1e, 5, 0, 0, 0, 0], {}, 0],
+    ['jumbo for a small packet', [0xc2, 4, ...u32(21)], { payloadLen: 0 }, 44],
+    ['jumbo and a payload length', [0xc2, 4, ...u32(70000)], {}, 42],
+    ['jumbo of another length', [0xc2, 3, ...u32(70000)], {}, 0],
+    ['jumbo longer than the frame', [0xc2, 4, ...u32(70000)], { payloadLen: 0 }, 0],
+  ])('%s: where the sender is pointed to', (_, options, f, pointer) =>
+    expect(parse(hop(options, U, f), 101).p.reasonArgs[1]).toBe(pointer),
+  );
+
   it('takes a jumbo packet whose length fits, and trims what follows it', () => {
     const { p, code } = parse([...hop([0xc2, 4, ...u32(70008)], Array(70000).fill(7), { payloadLen: 0 }), 1, 2], 101);
     expect([code, p.l3Len, p.end - p.l3Off]).toEqual([PARSE_OK, 70048, 70048]);

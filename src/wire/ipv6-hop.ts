@@ -5,7 +5,7 @@
  * Not looked at: IOAM beyond its alignment (ioam6_enabled is off by default).
  */
 
-import { HAS_CUT, PARSE_OK, type Packet } from './packet.js';
+import { HAS_CUT, PACKET_HOST, PARSE_OK, type Packet, T_DST } from './packet.js';
 import { PARSE_IP6_HOP_OPTIONS, PARSE_IP6_JUMBO } from './parse-reasons.js';
 
 const OPT_PAD1 = 0;
@@ -23,7 +23,8 @@ const IPV6_HEADER_LEN = 40;
 
 /**
  * Checks the hop-by-hop header right behind the IPv6 header; a jumbo payload option sets `p.l3Len` and `p.end`.
- * A header that the capture cut off counts as good. Returns PARSE_OK or a PARSE_ reason.
+ * A header that the capture cut off counts as good. Returns PARSE_OK or a PARSE_ reason; the sender is then told of a parameter
+ * problem if `reasonArgs[1]` is not 0: its pointer (ip6_tlvopt_unknown, ipv6_hop_jumbo).
  */
 export function readHopOptions(p: Packet, payloadLen: number): number {
   const bytes = p.bytes;
@@ -74,16 +75,30 @@ function checkOption(p: Packet, type: number, at: number, payloadLen: number): n
       return badOption(p, type);
     default:
       // The two high bits say what one who does not know the option does: 0 = skip it, all others discard the packet.
-      return type >> 6 === 0 ? PARSE_OK : badOption(p, type);
+      if (type >> 6 === 0) return PARSE_OK;
+      badOption(p, type);
+      if (mayAnswer(p, type)) p.reasonArgs[1] = at - p.l3Off;
+      return PARSE_IP6_HOP_OPTIONS;
   }
+}
+
+/** RFC 8200 section 4.2: 1 = discard, 2 = tell the sender, 3 = tell it unless it wrote to a group. */
+function mayAnswer(p: Packet, type: number): boolean {
+  if (type >> 6 === 1) return false;
+  return type >> 6 === 2 || (p.tuple[T_DST]! >>> 24 !== 0xff && p.packetType === PACKET_HOST);
 }
 
 /** RFC 2675 section 2; ipv6_hop_jumbo. */
 function readJumbo(p: Packet, at: number, payloadLen: number): number {
   const length = p.view.getUint32(at + 2);
   p.reasonArgs[0] = length;
+  p.reasonArgs[1] = 0;
   if (p.bytes[at + 1] !== 4 || ((at - p.l3Off) & 3) !== 2) return PARSE_IP6_JUMBO;
-  if (length <= 0xffff || payloadLen !== 0 || length > p.l3Len - IPV6_HEADER_LEN) return PARSE_IP6_JUMBO;
+  if (length <= 0xffff || payloadLen !== 0) {
+    p.reasonArgs[1] = at - p.l3Off + (length <= 0xffff ? 2 : 0);
+    return PARSE_IP6_JUMBO;
+  }
+  if (length > p.l3Len - IPV6_HEADER_LEN) return PARSE_IP6_JUMBO;
   p.l3Len = length + IPV6_HEADER_LEN;
   if (p.l3Off + p.l3Len <= p.end) {
     p.end = p.l3Off + p.l3Len;
@@ -99,5 +114,6 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
 
 function badOption(p: Packet, type: number): number {
   p.reasonArgs[0] = type;
+  p.reasonArgs[1] = 0;
   return PARSE_IP6_HOP_OPTIONS;
 }

@@ -358,6 +358,24 @@ def fragments6(nat):
     return tracked('fragments6' + ('-nat' if nat else ''), 'IPv6 fragments with headers before and behind the fragment header, in any order%s' % (', translated' if nat else ''), live((6,), run), rules6=rules(filter=FILTER, **table), sysctl=ACCT)
 
 
+def hop_options():
+    """Hop-by-hop options that nobody knows: skipped, or the packet dropped before any hook, its sender told or not."""
+    def run(lab):
+        k = Kit('hop options', 6)
+        for dst in (B6, R06, 'ff02::1', 'ff0e::5'):
+            for type in (0x1e, 0x3e, 0x5e, 0x9e, 0xbe, 0xde, 0xfe):
+                for proto, seg in (transport(k, 'udp', A6, dst), transport(k, 'echo', A6, dst), (58, P.icmp6_msg(A6, dst, 1, 0, b'\0' * 4, bytes(48))), (44, fh(P.UDP, 0, 1) + bytes(16)), (44, fh(58, 8) + bytes(8))):
+                    for at, options in ((0, bytes([type, 4]) + bytes(4)), (1, bytes([5, 2, 0, 0, type, 0]))):
+                        lab.send('a', P.ip6(A6, dst, 0, struct.pack('!BB', proto, 0) + options + seg))
+        # jumbo payload: too short, with a length in the header, longer than the packet, of another length
+        for options in (struct.pack('!BBI', 194, 4, 100), struct.pack('!BBI', 194, 4, 70000), struct.pack('!BBI', 194, 3, 70000)):
+            for plen in (None, 0):
+                lab.send('a', P.ip6(A6, B6, 0, struct.pack('!BB', 17, 0) + options + P.udp_seg(A6, B6, 1000, 53, b'data'), plen=plen))
+        lab.send('a', P.ip6('::', B6, 0, struct.pack('!BB', 17, 0) + bytes([0x9e, 4, 0, 0, 0, 0]) + P.udp_seg('::', B6, 1000, 53, b'data')))
+        lab.send('a', P.ip6('::1', B6, 0, struct.pack('!BB', 17, 0) + bytes([0x9e, 4, 0, 0, 0, 0]) + P.udp_seg('::1', B6, 1000, 53, b'data')))
+    return tracked('hop-options', 'unknown hop-by-hop options, and jumbo payloads', run, rules6=rules(filter=FILTER), sysctl=ACCT)
+
+
 def pulled(nat):
     """Transport headers that lie in a later fragment, or in two: what makes them writable moves them into the first."""
     tables = dict(nat={'PREROUTING': ['-d fd00:2::8 -j DNAT --to-destination fd00:2::3'], 'POSTROUTING': ['-o r1 -j MASQUERADE']}) if nat else {}
@@ -570,4 +588,4 @@ def full():
     return tracked('full', 'a full table: new connections are dropped, known ones pass', limited(24, run), text, rules(filter=FILTER), sysctl=sysctl, host={'sysctl': ['net.netfilter.nf_conntrack_max: 24']})
 
 
-CASES = [zones_nat, zones_clash, labels, templates, timeouts, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), lambda: pulled(False), lambda: pulled(True), hairpin, twice, loopback, rerouted, full]
+CASES = [zones_nat, zones_clash, labels, templates, timeouts, lambda: headers6(False), lambda: headers6(True), lambda: fragments6(False), lambda: fragments6(True), hop_options, lambda: pulled(False), lambda: pulled(True), hairpin, twice, loopback, rerouted, full]
