@@ -30,6 +30,7 @@ export async function runJudge(args: readonly string[]): Promise<number> {
     process.stderr.write(`judge: ${reason}\n`);
     return 1;
   }
+  if (options === 'check') return 0;
   const voice = terminal();
   let isStopped = false;
   const stop = (): void => {

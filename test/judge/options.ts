@@ -17,7 +17,7 @@ export interface JudgeOptions {
 }
 
 /** The text for `--help`. */
-export const USAGE = `usage: npm run judge -- [--seed N] [--packets N | --minutes M] [--family NAME]... [--keep DIR] [--results FILE]
+export const USAGE = `usage: npm run judge -- [--check] [--seed N] [--packets N | --minutes M] [--family NAME]... [--keep DIR] [--results FILE]
 
 Compares Statewall with the kernel of this machine on made-up traffic. Needs root on Linux.
 
@@ -25,6 +25,7 @@ Compares Statewall with the kernel of this machine on made-up traffic. Needs roo
   --packets N     stop when N packets were compared (default: 100000)
   --minutes M     stop after M minutes
   --family NAME   only this family of scenarios; may be given again (default: all of them, in turn)
+  --check         only say whether the judge can work here: nothing and 0, or why not and 1
   --keep DIR      save each difference there as a case, shrunk to few packets
   --results FILE  append what was compared as a line of JSON; npm run conformance makes docs/conformance.md of such lines
 
@@ -47,14 +48,15 @@ function number(name: string, text: string | undefined, isWhole: boolean): numbe
   return value;
 }
 
-/** Reads the arguments; 'help' where they ask for the text. Throws UsageError. */
-export function parseOptions(args: readonly string[], drawSeed: () => number): JudgeOptions | 'help' {
+/** Reads the arguments; 'help' and 'check' where they ask for no more than that. Throws UsageError. */
+export function parseOptions(args: readonly string[], drawSeed: () => number): JudgeOptions | 'help' | 'check' {
   const o = { seed: null as number | null, packets: null as number | null, minutes: null as number | null };
   const families: string[] = [];
   const files: Record<string, string | null> = { '--keep': null, '--results': null };
   for (let i = 0; i < args.length; i++) {
     const name = args[i]!;
     if (name === '--help' || name === '-h') return 'help';
+    if (name === '--check') return 'check';
     const value = args[++i];
     if (name === '--seed') o.seed = number(name, value, true);
     else if (name === '--packets') o.packets = number(name, value, true);
