@@ -1,7 +1,9 @@
 /** Every state against every kind of segment, from both sides. Notation: test/support/tcp-record.ts. */
 import { expect, test } from 'vitest';
 import { talkWithOptions, tcpRecord } from '../../test/support/tcp-record.js';
-import { TrackBench } from '../../test/support/track-bench.js';
+import { TrackBench, tcpSegment } from '../../test/support/track-bench.js';
+import { HOOK_OUTPUT } from '../wire/packet.js';
+import { R_DEADLINE } from './layout.js';
 
 /** How to get to each state; PICKED_UP is ESTABLISHED from the middle, not answered. */
 const TO: Readonly<Record<string, string>> = {
@@ -224,9 +226,32 @@ const ROWS = [
 test.each(ROWS.map((row) => row.split(' | ')))('%s: %s', (claim, expected) => {
   const [state, step] = claim!.split(': ');
   const b = new TrackBench({ log_invalid: 255 });
+  // in another slot than the first
+  b.send(tcpSegment('a', { flags: 'S', seq: 1, source: '10.1.0.9' }));
   talkWithOptions(b, ...TO[state!]!.split('; '));
   b.wait(1000);
   const said = talkWithOptions(b, step!)[0];
-  const record = tcpRecord(b).replace(/; a .*; last/, '; last');
-  expect(`${said}, ${b.left} s: ${record}`).toBe(expected);
+  const record = tcpRecord(b, 1).replace(/; a .*; last/, '; last');
+  const slot = b.slots[1];
+  const left = slot === undefined ? -1 : (b.word(slot, R_DEADLINE) - b.tracker.nowMs) / 1000;
+  expect(`${said}, ${left} s: ${record}`).toBe(expected);
+});
+
+test('the checksum of what the host itself makes is not looked at', () => {
+  const b = new TrackBench();
+  b.hook = HOOK_OUTPUT;
+  expect(b.send(tcpSegment('a', { flags: 'S', seq: 1000, badSum: true })).state).toBe('NEW');
+});
+
+test('a RST that ends an attempt is counted', () => {
+  const b = new TrackBench({ acct: 1 });
+  b.tracker.listen();
+  const counted: number[] = [];
+  const account = b.tracker.account.bind(b.tracker);
+  b.tracker.account = (slot, direction, bytes) => {
+    counted.push(direction, bytes);
+    account(slot, direction, bytes);
+  };
+  talkWithOptions(b, 'a S 1000', 'b RA 0 1001');
+  expect([counted.slice(-2), b.slots]).toEqual([[1, 40], []]);
 });

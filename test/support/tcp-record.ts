@@ -23,9 +23,10 @@ const KINDS = ['SYN', 'SYNACK', 'FIN', 'ACK', 'RST', 'NONE'];
 /**
  * `STATE; a END..MAXEND win MAXWIN ack MAXACK flags FLAGS<<SCALE; b ...; last DIR KIND SEQ..END ack ACK win WIN times RETRANS`, and
  * ` noted FLAGS<<SCALE` where a SYN that was let through left options. Numbers are unsigned, flags as in nf_conntrack_tcp.h, in hex.
+ * `at`: of which connection, in the order of their slots.
  */
-export function tcpRecord(b: TrackBench): string {
-  const slot = b.slots[0];
+export function tcpRecord(b: TrackBench, at = 0): string {
+  const slot = b.slots[at];
   if (slot === undefined) return 'none';
   const state = b.word(slot, R_STATE);
   const noted = (state >>> 8) & 0xfff;
