@@ -38,7 +38,12 @@ export async function judge(o: JudgeOptions, court: Court, voice: Voice, stopped
   for (let i = 0; !isOver(); i++) {
     const family = families[i % families.length]!;
     const scenario = generate(family, o.seed, Math.floor(i / families.length));
-    await one(scenario, o, court, voice, tally);
+    try {
+      await one(scenario, o, court, voice, tally);
+    } catch (e) {
+      voice.say(`${scenario.name}: the run ends here`);
+      throw e;
+    }
     tally.seconds = Math.round((Date.now() - began) / 100) / 10;
     const { packets, differences } = totals(tally);
     const rate = Math.round(packets / Math.max(tally.seconds, 0.1));

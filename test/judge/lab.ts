@@ -4,7 +4,7 @@
  * everything back.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -97,7 +97,11 @@ class Shell {
   private readonly out: Heard;
 
   constructor(namespace: string, env: NodeJS.ProcessEnv) {
-    this.child = spawn('nsenter', [`--net=/run/netns/${namespace}`, 'sh'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn('nsenter', [`--net=/run/netns/${namespace}`, 'sh'], {
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    });
     this.out = new Heard(this.child, 'the shell of the router');
   }
 
@@ -124,6 +128,15 @@ const section = "printf '\\001section\\n'";
 const withoutComments = (saved: string): string => saved.replace(/^#.*\n/gm, '');
 
 let made = 0;
+
+/** Removes namespaces of runs that ended without doing it themselves. */
+export function sweep(): void {
+  for (const name of readdirSync('/run/netns')) {
+    const owner = /^judge_(\d+)_\d+_[or]$/.exec(name);
+    if (owner === null || existsSync(`/proc/${owner[1]}`)) continue;
+    execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+  }
+}
 
 /** One router. */
 export class Lab {
@@ -183,6 +196,7 @@ export class Lab {
     const script = join(dirname(fileURLToPath(import.meta.url)), 'wire.py');
     this.wire = spawn('python3', [process.env.STATEWALL_WIRE ?? script, outside, router], {
       stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
     });
     this.wireOut = new Heard(this.wire, 'wire.py');
     await this.answer();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Court } from './court.js';
 import { FAMILIES } from './families.js';
 import { judge, type Voice } from './judge.js';
+import { sweep } from './lab.js';
 import { parseOptions, USAGE, UsageError } from './options.js';
 import { thisMachine, whyNot } from './surroundings.js';
 import { report, summary, type Tally, totals } from './tally.js';
@@ -37,6 +38,7 @@ export async function runJudge(args: readonly string[]): Promise<number> {
     isStopped = true;
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  sweep();
   const court = new Court();
   try {
     const tally = await judge(options, court, voice, () => isStopped);
