@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Odd, packet, ports, type Side, TrackBench } from '../../test/support/track-bench.js';
 import { u16, u32 } from '../../test/support/wire-frames.js';
+import { HOOK_OUTPUT } from '../wire/packet.js';
+import { IPS_ASSURED, IPS_NAT_CLASH, R_STATUS, RECORD_SHIFT } from './layout.js';
 import {
   REASON_UDP_CHECKSUM,
   REASON_UDP_LENGTH,
@@ -76,6 +78,7 @@ describe('UDP', () => {
   });
   test.each<[string, Datagram, Record<string, number>]>([
     ['no checksum', { noSum: true }, {}],
+    ['nothing behind the header', { data: 0 }, {}],
     ['a length below the packet', { length: 10, noSum: true }, {}],
     ['a wrong checksum with nf_conntrack_checksum=0', { badSum: true }, { checksum: 0 }],
   ])('%s is fine', (_claim, d, sysctl) => {
@@ -107,8 +110,42 @@ describe('UDP-Lite', () => {
   test('a right checksum is wrong to the kernel', () => {
     expect(new TrackBench().send(lite('a'))).toMatchObject({ state: 'INVALID', reason: REASON_UDP_CHECKSUM });
   });
-  test('a coverage of 0 is the whole packet', () => {
-    expect(new TrackBench(off).send(lite('a', { length: 0 })).state).toBe('NEW');
+  test.each<[string, Datagram]>([
+    ['a coverage of 0 is the whole packet', { length: 0 }],
+    ['one of 8 is the header', { length: 8 }],
+    ['nothing behind the header is fine', { data: 0 }],
+  ])('%s', (_claim, d) => expect(new TrackBench(off).send(lite('a', d)).state).toBe('NEW'));
+});
+
+describe('UDP and UDP-Lite', () => {
+  test.each([17, 136])('%i: the checksum of what the host itself makes is not looked at', (protocol) => {
+    const b = new TrackBench();
+    b.hook = HOOK_OUTPUT;
+    expect(b.send(datagram('a', protocol, { badSum: true })).state).toBe('NEW');
+  });
+  test.each([17, 136])('%i: a header of which the capture has a part is INVALID', (protocol) => {
+    const seen = new TrackBench({ checksum: 0 }).begin(datagram('a', protocol), 20 + 7);
+    expect([seen.state, seen.reason]).toEqual(['INVALID', REASON_UDP_SHORT]);
+  });
+  test.each([17, 136])('%i: an entry that clashed is a stream, but never assured', (protocol) => {
+    const b = new TrackBench({ checksum: 0 });
+    for (const side of ['a', 'b'] as const) b.send(datagram(side, protocol));
+    const at = (b.slots[0]! << RECORD_SHIFT) + R_STATUS;
+    b.tracker.table.words[at] = b.tracker.table.words[at]! | IPS_NAT_CLASH;
+    b.wait(3000);
+    b.send(datagram('a', protocol));
+    expect([b.left, b.status]).toEqual([120, 'replied']);
+  });
+  test.each([17, 136])('%i: every connection of a table is like the first', (protocol) => {
+    const b = new TrackBench({ checksum: 0 });
+    b.send(datagram('a', 17, { source: '10.1.0.9' }));
+    for (const side of ['a', 'b', 'a'] as const) b.send(datagram(side, protocol));
+    b.wait(3000);
+    b.send(datagram('a', protocol));
+    expect([b.word(b.slots[0]!, R_STATUS) & IPS_ASSURED, b.word(b.slots[1]!, R_STATUS) & IPS_ASSURED]).toEqual([
+      0,
+      IPS_ASSURED,
+    ]);
   });
 });
 
