@@ -277,6 +277,23 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
   ],
   'src/conntrack/udp.ts': [
     {
+      why: "transportChecksumOk lets cut packets and UDP's sum of 0 pass as well; these tests only spare the call",
+      keys: [
+        'udpError :: if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) r… :: p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0 -> p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0',
+        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: p.view.getUint16(p.l4Off + 6) === 0 -> false',
+        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: 0 -> 1',
+        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: 0 -> (-1)',
+        'udpLiteError :: if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) r… :: p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0 -> p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0',
+      ],
+    },
+    {
+      why: 'a capture never holds more than the packet has: the second condition is true wherever the first is',
+      keys: [
+        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER -> p.end - p.l4Off < UDP_HEADER',
+        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER -> p.end - p.l4Off < UDP_HEADER',
+      ],
+    },
+    {
       why: 'arguments of a reason that its text does not use',
       keys: [
         'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> 1',
