@@ -60,22 +60,18 @@ async function baseline(bundled, file) {
   return performance.now() - began;
 }
 
-async function survivors(subject, tests, among) {
+async function survivors(subject, tests) {
   const bundled = await bundleTests(root, subject.file, tests);
   const limitMs = PATIENCE_MS + PATIENCE * (await baseline(bundled, subject.file));
-  const ids = bundled.mutants.filter((m) => among === null || among.has(m.key)).map((m) => m.id);
+  const ids = bundled.mutants.map((m) => m.id);
   const results = await runAll(bundled.code, ids, limitMs);
   return { all: bundled.mutants, alive: bundled.mutants.filter((m) => results.get(m.id) === null) };
 }
 
-async function judge(subject, withCases) {
-  const { all, alive } = await survivors(subject, ['test/support/seed.ts', ...subject.tests], null);
+async function judge(subject) {
+  const { all, alive } = await survivors(subject, ['test/support/seed.ts', ...subject.tests]);
   const listedKeys = new Set((EQUIVALENT[subject.file] ?? []).flatMap((row) => row.keys));
-  let open = alive.filter((m) => !listedKeys.has(m.key));
-  if (withCases && open.length > 0) {
-    process.env.STATEWALL_CASES = subject.cases.source;
-    open = (await survivors(subject, ['test/mutate/cases.ts'], new Set(open.map((m) => m.key)))).alive;
-  }
+  const open = alive.filter((m) => !listedKeys.has(m.key));
   const aliveKeys = new Set(alive.map((m) => m.key));
   const notNeeded = [...listedKeys].filter((key) => !aliveKeys.has(key));
   const listed = alive.filter((m) => listedKeys.has(m.key)).length;
@@ -90,14 +86,13 @@ async function judge(subject, withCases) {
 }
 
 const args = process.argv.slice(2);
-const withCases = args.includes('--cases');
 const json = args.includes('--json') ? args[args.indexOf('--json') + 1] : null;
 const names = args.filter((arg) => !arg.startsWith('--') && arg !== json);
 const outcomes = [];
 for (const subject of SUBJECTS) {
   if (names.length > 0 && !names.some((name) => subject.file.endsWith(`/${name}.ts`))) continue;
   const begin = performance.now();
-  const o = await judge(subject, withCases);
+  const o = await judge(subject);
   outcomes.push(o);
   for (const m of o.open) console.log(`${o.file}:${m.line}: ${m.key}`);
   for (const key of o.notNeeded) console.log(`${o.file}: listed, but noticed or gone: ${key}`);

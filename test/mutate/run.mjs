@@ -2,9 +2,9 @@
  * Mutation testing: changes the protocol trackers and the choice of NAT mappings in small ways, and lists the changes that no
  * test notices.
  *
- *   node test/mutate/run.mjs [--cases] [--json FILE] [FILE...]     FILE: part of a subject's name, such as tcp-window
+ *   node test/mutate/run.mjs [--json FILE] [FILE...]     FILE: part of a subject's name, such as tcp-window
  *
- * `--cases` also runs the recorded cases on what survives the tests. The sources are read as they are now and never written. Exit
+ * The sources are read as they are now and never written. Exit
  * status 1: a mutant survives that equivalent.ts does not list, or a row of it is not needed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
