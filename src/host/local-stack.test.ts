@@ -217,6 +217,13 @@ describe('other protocols', () => {
   });
 });
 
+it('a ping of the anycast address of a subnet is answered by an address of the host', () => {
+  const ping = ip6(58, icmp(128, 0, [0, 1, 0, 7]), { source: 'fd00:1::2', destination: 'fd00:1::' });
+  // only a router has that address
+  const router = new Host({ ...CONFIG, sysctl: { 'net.ipv6.conf.all.forwarding': 1 } }, { answers: true });
+  expect(answered(ping, router).slice(16, 48)).toBe('fd000001000000000000000000000001');
+});
+
 it('a first IPv6 fragment that ends inside of its headers: RFC 8200 section 4.5', () => {
   const cut = (field: number): Bytes => ip6(44, [6, 0, ...u16(field), ...u32(5), ...segment(2).slice(0, 8)], V6);
   expect(answered(cut(1))).toMatch(/^.{80}0403....000000006000/);

@@ -7,6 +7,7 @@
  * Not answered though Linux does: ICMPv6 queries but echo.
  */
 import { writeHeaderChecksum } from '../conntrack/fragment-headers.js';
+import { RTN_LOCAL } from '../rules/context.js';
 import { foldSum, internetChecksum, sumBytes, transportChecksumOk } from '../wire/checksum.js';
 import { IPV6_HEADER_LEN, isExtension } from '../wire/ipv6.js';
 import {
@@ -179,14 +180,15 @@ export class LocalStack extends Answers {
     this.view.setInt32(at + ICMP_HEADER_LEN + 8, ms);
   }
 
-  /** RFC 4443 section 4.2: a group's ping is answered by an address of one's own. */
+  /** RFC 4443 section 4.2: the ping of a group, or of an anycast address, is answered by an address of one's own. */
   #icmpv6(p: Packet): number {
     const length = p.l3Off + p.l3Len - p.l4Off;
     if (p.l4Off < 0 || length < ICMP_HEADER_LEN || p.end - p.l4Off < ICMP_HEADER_LEN) return STACK_SILENT;
     if (!transportChecksumOk(p) || p.view.getUint8(p.l4Off) !== ICMPV6_ECHO_REQUEST) return STACK_SILENT;
     const unspecified = (p.tuple[T_SRC]! | p.tuple[T_SRC + 1]! | p.tuple[T_SRC + 2]! | p.tuple[T_SRC + 3]!) === 0;
     if (unspecified || p.tuple[T_SRC]! >>> 24 === 255) return STACK_SILENT;
-    if (p.tuple[T_DST]! >>> 24 !== 255) for (let i = 0; i < 4; i++) this.source[i] = p.tuple[T_DST + i]!;
+    const isOwn = this.routing.addressType(AF_INET6, p.tuple, T_DST, 0) === RTN_LOCAL;
+    if (isOwn) for (let i = 0; i < 4; i++) this.source[i] = p.tuple[T_DST + i]!;
     else if (!this.routing.selectSource(AF_INET6, p.tuple, T_SRC, this.source, 0)) return STACK_SILENT;
     const at = this.begin(p, this.source, 0, IPPROTO_ICMPV6, length, 0);
     this.writeTos(AF_INET6, tosOf(p));
