@@ -7,6 +7,7 @@ import type { FlowMaker, Sides } from './flows/flow.js';
 import { FragmentFlow } from './flows/fragments.js';
 import { EchoFlow, ErrorFlow } from './flows/icmp.js';
 import { SctpFlow } from './flows/sctp.js';
+import { StrangeFlow } from './flows/strange.js';
 import { CleanTcpFlow, LastingTcpFlow, ResetTcpFlow, TcpFlow, WindowTcpFlow } from './flows/tcp.js';
 import * as nat from './nat-rules.js';
 import type { Random } from './random.js';
@@ -153,6 +154,19 @@ function zones(r: Random): ReturnType<Plans> {
   ]);
   const flows: FlowMaker[] = [CleanTcpFlow, TcpFlow, UdpFlow, EchoFlow, ErrorFlow, FragmentFlow, SctpFlow];
   return { tables: { raw, filter: counting(r, 8, false) }, sysctls: sysctls(r, 'acct tcp_loose'), flows };
+}
+
+function addresses(r: Random): ReturnType<Plans> {
+  const isIpv6 = false;
+  const chains = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+  const types = ['UNICAST', 'LOCAL', isIpv6 ? 'ANYCAST' : 'BROADCAST', 'MULTICAST'];
+  const typed = types.flatMap((t) => [
+    `-A PREROUTING -m addrtype --src-type ${t}`,
+    `-A PREROUTING -m addrtype --dst-type ${t}`,
+  ]);
+  const states = chains.flatMap((chain) => STATES.map((state) => `-A ${chain} -m conntrack --ctstate ${state}`));
+  const tables = { mangle: [...typed, ...states].join('\n'), filter: counting(r, 6, isIpv6) };
+  return { isIpv6, tables, sysctls: sysctls(r, 'acct'), flows: [StrangeFlow, StrangeFlow, UdpFlow, CleanTcpFlow] };
 }
 
 function notrack(r: Random): ReturnType<Plans> {
@@ -396,6 +410,7 @@ export const FAMILIES: readonly Family[] = [
   { name: 'npt', covers: 'SNPT and DNPT', plan: npt },
   { name: 'table-limit', covers: 'a full connection table', plan: tableLimit },
   { name: 'zones', covers: 'zones of both and of one direction', plan: zones },
+  { name: 'addresses', covers: 'addresses that no host should use', plan: addresses },
   { name: 'notrack', covers: 'packets without tracking', plan: notrack },
   { name: 'marks', covers: 'MARK and CONNMARK, saved and restored', plan: marks },
   { name: 'mangle', covers: 'targets that change packets; user chains', plan: mangle },
