@@ -59,7 +59,7 @@ const COUNT4 = `-p tcp|-p udp|-p icmp|-p sctp|! -p tcp|-i r0|-o r0|-i r+|! -i r1
 -p icmp -m icmp ! --icmp-type echo-reply|-p icmp -m icmp --icmp-type destination-unreachable|-m ecn --ecn-ip-ect 2
 -m addrtype --dst-type UNICAST|-m addrtype --src-type LOCAL|-m conntrack --ctorigsrc 10.1.0.0/24
 -m conntrack --ctreplsrc 10.2.0.0/16|-m conntrack ! --ctorigdst 10.2.0.0/24|-m conntrack --ctrepldst 10.1.0.2
--m u32 --u32 "0 >> 28 = 4 && 2 & 0xffff = 40:100"`;
+-m u32 --u32 "0 >> 28 = 4 && 0 & 0xffff = 40:100"`;
 const COUNT6 = `-p tcp|-p udp|-p ipv6-icmp|-p sctp|! -p tcp|-i r0|-o r0|-s fd00:1::/64|-d fd00:2::/64|! -s fd00:11::/32
 -m hl --hl-eq 64|-m hl --hl-lt 3|-p ipv6-icmp -m icmp6 --icmpv6-type 128
 -p ipv6-icmp -m icmp6 --icmpv6-type packet-too-big|-m frag --fragmore|-m ipv6header --header hop-by-hop --soft
