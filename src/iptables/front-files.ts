@@ -40,7 +40,7 @@ const RESTORE: readonly GetoptSpec[] = [
   { letter: 'b', name: '', args: 0 },
 ];
 
-const NO_BINARY = '-b/--binary option is not ' + 'implemented\n';
+const NO_BINARY = '-b/--binary option is not implemented\n';
 
 /** An iptables-save command line. */
 export interface SaveCommand {

@@ -1,6 +1,5 @@
 /** Extensions over packet bytes and state allocate nothing in millions of packets, while a control does. */
 import { readFileSync } from 'node:fs';
-import { PerformanceObserver } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { RECORD_WORDS } from '../../src/conntrack/layout.js';
 import type { LoadContext, RuleContext } from '../../src/rules/context.js';
@@ -9,6 +8,7 @@ import type { Family } from '../../src/rules/model.js';
 import { registryOf } from '../../src/rules/registry.js';
 import { Packet } from '../../src/wire/packet.js';
 import { parseNetwork, reparseNetwork } from '../../src/wire/parse.js';
+import { fewestCollections } from '../support/collections.js';
 import { specOf } from '../support/option-lines.js';
 import { testHost } from '../support/rules.js';
 
@@ -50,27 +50,17 @@ function context(): RuleContext {
   return { ...testHost('eth0').context, tracker, reparse, nowMs: 1760000000000.5 };
 }
 
-/** The fewest garbage collections of some rounds: the compiler's own work may cause one. */
-async function collections(call: Call, family: Family): Promise<number> {
+/** Garbage collections in a round of calls. */
+function garbageOf(call: Call, family: Family): Promise<number> {
   const list = PACKETS[family];
   const c = context();
-  let fewest = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS && fewest > 0; round++) {
-    let count = 0;
-    const observer = new PerformanceObserver((entries) => {
-      count += entries.getEntries().length;
-    });
-    observer.observe({ entryTypes: ['gc'] });
+  return fewestCollections(() => {
     for (let k = 0; k < CALLS; k++) {
       // a number with a fraction in an object of a test may be an allocation: seldom enough not to count
       if ((k & 1023) === 0) c.nowMs += 300.5;
       call(list[k % list.length]!, c);
     }
-    for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-    observer.disconnect();
-    if (round > 0) fewest = Math.min(fewest, count);
-  }
-  return fewest;
+  }, ROUNDS);
 }
 
 const RULES: readonly (readonly [family: Family, kind: 'm' | 'j', name: string, options: string])[] = [
@@ -108,7 +98,7 @@ describe('no garbage', () => {
     const spec = specOf<unknown>(extension, options, family);
     // an option that may do without a value gets none from specOf
     if (name === 'rateest') extension.option(spec, 'rateest-pps2', '5', false, {} as OptionContext);
-    expect(await collections(extension.load!(spec, loading), family)).toBe(0);
+    expect(await garbageOf(extension.load!(spec, loading), family)).toBe(0);
   });
 
   it('a control that allocates is seen', async () => {
@@ -116,7 +106,7 @@ describe('no garbage', () => {
     const call: Call = (p) => {
       kept = { end: p.end };
     };
-    expect(await collections(call, 2)).toBeGreaterThan(0);
+    expect(await garbageOf(call, 2)).toBeGreaterThan(0);
     expect(kept).not.toBeNull();
   });
 });

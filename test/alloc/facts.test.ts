@@ -1,5 +1,4 @@
 /** Extensions that ask the host allocate nothing in millions of packets, while a control does. */
-import { PerformanceObserver } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { Host } from '../../src/host/host.js';
 import type { LoadContext, RuleContext } from '../../src/rules/context.js';
@@ -7,6 +6,7 @@ import type { Family } from '../../src/rules/model.js';
 import { registryOf } from '../../src/rules/registry.js';
 import { HAS_LOCAL_ORIGIN, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, Packet } from '../../src/wire/packet.js';
 import { parseNetwork } from '../../src/wire/parse.js';
+import { fewestCollections } from '../support/collections.js';
 import { specOf } from '../support/option-lines.js';
 import { type Bytes, icmp, ip4, ip6, u16, u32 } from '../support/wire-frames.js';
 
@@ -89,22 +89,12 @@ function packets(family: Family): Packet[] {
   });
 }
 
-/** The fewest garbage collections of some rounds: the compiler's own work may cause one. */
-async function collections(call: Call, family: Family): Promise<number> {
+/** Garbage collections in a round of calls. */
+function garbageOf(call: Call, family: Family): Promise<number> {
   const list = packets(family);
-  let fewest = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS && fewest > 0; round++) {
-    let count = 0;
-    const observer = new PerformanceObserver((entries) => {
-      count += entries.getEntries().length;
-    });
-    observer.observe({ entryTypes: ['gc'] });
+  return fewestCollections(() => {
     for (let k = 0; k < CALLS; k++) call(list[k % list.length]!, host);
-    for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-    observer.disconnect();
-    if (round > 0) fewest = Math.min(fewest, count);
-  }
-  return fewest;
+  }, ROUNDS);
 }
 
 const shared = new Map<string, unknown>();
@@ -136,7 +126,7 @@ describe('no garbage', () => {
   it.each(RULES)('IPv%i -%s %s %s', async (family, kind, name, options) => {
     const registry = registryOf(family);
     const { extension } = kind === 'm' ? registry.matches.get(name)! : registry.targets.get(name)!;
-    expect(await collections(extension.load!(specOf<unknown>(extension, options, family), loading), family)).toBe(0);
+    expect(await garbageOf(extension.load!(specOf<unknown>(extension, options, family), loading), family)).toBe(0);
   });
 
   it('a control that allocates is seen', async () => {
@@ -144,7 +134,7 @@ describe('no garbage', () => {
     const call: Call = (p) => {
       kept = { end: p.end };
     };
-    expect(await collections(call, 2)).toBeGreaterThan(0);
+    expect(await garbageOf(call, 2)).toBeGreaterThan(0);
     expect(kept).not.toBeNull();
   });
 });

@@ -1,5 +1,4 @@
 /** Walking rules allocates nothing: no garbage collection in millions of packets, while a control that allocates causes some. */
-import { PerformanceObserver } from 'node:perf_hooks';
 import { expect, it } from 'vitest';
 import { RuleEngine, TABLE_FILTER } from '../../src/rules/evaluate.js';
 import { mark } from '../../src/rules/match/mark.js';
@@ -7,22 +6,10 @@ import { multiport } from '../../src/rules/match/multiport.js';
 import { tcp } from '../../src/rules/match/tcp.js';
 import type { Rule } from '../../src/rules/model.js';
 import { HAS_LATER_FRAGMENT, HOOK_FORWARD, type Packet } from '../../src/wire/packet.js';
+import { collections } from '../support/collections.js';
 import * as K from '../support/rules.js';
 
 const WALKS = 300_000;
-
-/** Garbage collections while `work` runs; their entries come in later turns of the event loop. */
-async function collections(work: () => void): Promise<number> {
-  let count = 0;
-  const observer = new PerformanceObserver((list) => {
-    count += list.getEntries().length;
-  });
-  observer.observe({ entryTypes: ['gc'] });
-  work();
-  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-  observer.disconnect();
-  return count;
-}
 
 function rules(): Rule[] {
   const all = { from: 0, to: 65535, invert: false };

@@ -1,10 +1,10 @@
 /** Asking and changing sets allocates nothing: no garbage collection in many packets, while a control that allocates causes some. */
-import { PerformanceObserver } from 'node:perf_hooks';
 import { expect, it } from 'vitest';
 import { loadRules } from '../../src/iptables/restore.js';
 import { loadTable } from '../../src/rules/load.js';
 import { Sets } from '../../src/rules/set/sets.js';
 import type { Packet } from '../../src/wire/packet.js';
+import { collections } from '../support/collections.js';
 import * as K from '../support/rules.js';
 
 const PACKETS = 200_000;
@@ -19,19 +19,6 @@ const RULES = `*mangle
 -A FORWARD -j SET --map-set few src --map-mark
 COMMIT
 `;
-
-/** Garbage collections while `work` runs; their entries come in later turns of the event loop. */
-async function collections(work: () => void): Promise<number> {
-  let count = 0;
-  const observer = new PerformanceObserver((list) => {
-    count += list.getEntries().length;
-  });
-  observer.observe({ entryTypes: ['gc'] });
-  work();
-  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
-  observer.disconnect();
-  return count;
-}
 
 function lines(): string {
   let text = 'create nets hash:net counters\ncreate few hash:net skbinfo timeout 0\ncreate ports hash:ip,port\n';
