@@ -14,9 +14,10 @@ export const ROOMS: Record<string, readonly string[] | '*'> = {
   iptables: ['rules'],
   host: ['wire', 'conntrack', 'nat', 'helpers', 'rules', 'flow'],
   netlink: ['flow'],
+  tools: ['flow', 'conntrack'],
   replay: ['capture', 'iptables', 'host', 'flow'],
   analyse: ['replay', 'iptables', 'host', 'flow', 'rules'],
-  lab: ['host', 'iptables', 'flow', 'analyse'],
+  lab: ['host', 'iptables', 'flow', 'tools', 'analyse'],
   cli: '*',
 };
 
