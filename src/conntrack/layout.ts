@@ -85,7 +85,7 @@ export const F_TIMESTAMP = 1 << 25; //  has start and stop times
 export const F_SECOND_INDEX = 1 << 26; // the reply tuple has an index entry of its own
 export const F_EVENTS = 1 << 27; //     somebody listened when it was made: its events are kept and delivered
 export const F_COLD = 1 << 28; //       has a ColdRecord
-export const F_ZONED = 1 << 29; //      is in another zone than 0 in some direction
+export const F_ZONED = 1 << 29; //      is in a zone, or older than one in a zone with the same hash
 export const F_HELP = 1 << 30; //       carries a ConnHelp: helper, expectations, differing sequence numbers
 /** The bits of R_STATUS that are IPS_ bits. */
 export const STATUS_MASK = 0xffff;

@@ -7,7 +7,8 @@
  *
  * Index: pairs (hash, ref + 1), linear probing, deletion by shifting back. The hash of a tuple does not depend on the
  * direction, so one entry finds both; only where the reply is not the plain inverse (NAT, zones by direction) does the reply
- * tuple have an entry of its own (F_SECOND_INDEX). At most four fifths of the places are in use; it doubles beyond that.
+ * tuple have an entry of its own (F_SECOND_INDEX). At most four fifths of the places are in use; it doubles beyond that. Of entries
+ * with the same hash the youngest comes first, as in the kernel's chains: zones of one direction let two connections have one tuple.
  *
  * Timeouts: a record's deadline is checked on look-up; a wheel (wheel.ts) ends those that nobody looks up.
  *
@@ -207,10 +208,12 @@ export class ConnTable {
     }
   }
 
-  /** As `find` in zone 0, looking at one slot only: the one that `touch` found. -1 = look in the index. */
+  /** As `find` in zone 0, looking at one slot only: the one that `touch` found, unless it is in a zone. -1 = look in the index. */
   findAt(slot: number, tuple: Int32Array): number {
     const status = this.words[(slot << RECORD_SHIFT) + R_STATUS]!;
-    return (status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED ? this.refOf(slot, tuple, 0, 0) : -1;
+    // one in a zone may have a younger twin that the index has before it
+    const isPlain = (status & (IPS_CONFIRMED | IPS_DYING | F_ZONED)) === IPS_CONFIRMED;
+    return isPlain ? this.refOf(slot, tuple, 0, 0) : -1;
   }
 
   /** The ref of a slot's direction that has a tuple, in its zone; -1 = neither has. */
@@ -333,10 +336,27 @@ export class ConnTable {
     if (++this.indexUsed * 5 > (this.indexMask + 1) * 4) this.growIndex();
     const index = this.index;
     const mask = this.indexMask;
+    let put = ref + 1;
     let i = hash & mask;
-    while (index[(i << 1) + 1] !== 0) i = (i + 1) & mask;
+    for (let entry = index[(i << 1) + 1]!; entry !== 0; entry = index[(i << 1) + 1]!) {
+      if (index[i << 1] === hash) {
+        index[(i << 1) + 1] = put;
+        put = entry;
+        this.outdo(ref >> 1, (entry - 1) >> 1);
+      }
+      i = (i + 1) & mask;
+    }
     index[i << 1] = hash;
-    index[(i << 1) + 1] = ref + 1;
+    index[(i << 1) + 1] = put;
+  }
+
+  /** Where the younger of two with one hash is in a zone, the older one is never found without the index. */
+  private outdo(younger: number, older: number): void {
+    const w = this.words;
+    const at = (older << RECORD_SHIFT) + R_STATUS;
+    if ((w[(younger << RECORD_SHIFT) + R_STATUS]! & F_ZONED) === 0 || (w[at]! & F_ZONED) !== 0) return;
+    w[at] = w[at]! | F_ZONED;
+    this.zones[older] = 0;
   }
 
   /** Twice the index: only where most connections need a second entry (NAT), and then once. */
@@ -345,7 +365,11 @@ export class ConnTable {
     this.index = new Int32Array(old.length * 2);
     this.indexMask = this.indexMask * 2 + 1;
     const mask = this.indexMask;
-    for (let at = 0; at < old.length; at += 2) {
+    // from a free place on, so that entries with one hash keep their order
+    let free = 0;
+    while (old[free + 1] !== 0) free += 2;
+    for (let k = 0; k < old.length; k += 2) {
+      const at = (free + k) & (old.length - 1);
       if (old[at + 1] === 0) continue;
       let i = old[at]! & mask;
       while (this.index[(i << 1) + 1] !== 0) i = (i + 1) & mask;
