@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { instrument } from './mutants.ts';
 
-/** Bundles `tests` (paths from `root`) as one CommonJS module, with all mutants of `file` in it. */
-export async function bundleTests(root, file, tests) {
+/** Bundles `tests` (paths from `root`) as one CommonJS module, with `file` instrumented; `reached` as mutants.ts has it. */
+export async function bundleTests(root, file, tests, reached = false) {
   const entry = '\0tests';
   const subject = join(root, file);
-  const instrumented = instrument(file, readFileSync(subject, 'utf8'));
+  const instrumented = instrument(file, readFileSync(subject, 'utf8'), reached);
   const bundle = await rolldown({
     input: entry,
     platform: 'node',

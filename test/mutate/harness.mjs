@@ -26,10 +26,21 @@ class Collector {
   constructor(expect) {
     const test = this.withForms((name, body) => this.tests.push({ name, run: body }));
     const describe = this.withForms((_name, body) => body());
-    const beforeAll = (body) => this.tests.push({ name: 'beforeAll', run: body });
     const beforeEach = (body) => this.before.push(body);
     const nothing = () => {};
-    this.api = { expect, describe, test, it: test, beforeAll, beforeEach, afterEach: nothing, afterAll: nothing };
+    const unknown = () => {
+      throw new Error('a test that needs others does not fit: tests are run alone');
+    };
+    this.api = {
+      expect,
+      describe,
+      test,
+      it: test,
+      beforeEach,
+      afterEach: nothing,
+      afterAll: nothing,
+      beforeAll: unknown,
+    };
   }
 
   withForms(take) {
@@ -44,16 +55,15 @@ class Collector {
     return Object.assign(plain, { each, for: each, concurrent: plain, skip, skipIf });
   }
 
-  async run() {
-    for (const { name, run } of this.tests) {
-      try {
-        for (const body of this.before) await body();
-        await run();
-      } catch {
-        return name;
-      }
+  /** Whether a test passes. */
+  async passes(test) {
+    try {
+      for (const body of this.before) await body();
+      await this.tests[test].run();
+      return true;
+    } catch {
+      return false;
     }
-    return null;
   }
 }
 
@@ -62,24 +72,83 @@ export class Bench {
   others;
   enter;
   expect = makeExpect();
+  collector = null;
+  /** Changes the mutant of what is loaded. */
+  choose;
+  /** Whether what is loaded was loaded without a mutant. */
+  plain = false;
+  /** The test that failed last. */
+  recent = 0;
 
   /** `code`: a CommonJS module that requires nothing but `vitest` and what `others` give. */
   constructor(code, others) {
     this.others = others;
-    const script = new Script(`(function (__mutant, require, module, exports) {${code}\n})`, { filename: 'bench.js' });
-    this.enter = script.runInThisContext();
+    const head =
+      '(function (__mutant, __choose, __hit, require, module, exports) { __choose((n) => { __mutant = n; });';
+    this.enter = new Script(`${head}${code}\n})`, { filename: 'bench.js' }).runInThisContext();
   }
 
-  /** Runs all tests with a mutant (0: none). */
-  async run(mutant) {
+  /** Evaluates the script: all that it keeps is new. @throws what it throws. */
+  load(mutant, hit = () => {}) {
     const collector = new Collector(this.expect);
     const require = (name) => (name === 'vitest' ? collector.api : this.others(name));
     const module = { exports: {} };
+    this.plain = false;
+    this.collector = collector;
+    const choose = (change) => {
+      this.choose = change;
+    };
+    this.enter(mutant, choose, hit, require, module, module.exports);
+    this.plain = mutant === 0;
+  }
+
+  /**
+   * Which places are reached while the script is loaded, and by each test; and the time of each in ms.
+   * @throws Error if one fails.
+   */
+  async reached() {
+    let hits = new Set();
+    this.load(0, (place) => hits.add(place));
+    const loading = hits;
+    const tests = [];
+    for (const [i, test] of this.collector.tests.entries()) {
+      hits = new Set();
+      const began = performance.now();
+      if (!(await this.collector.passes(i))) throw new Error(`without a mutant "${test.name}" fails`);
+      tests.push({ i, hits, ms: performance.now() - began });
+    }
+    return { loading, tests };
+  }
+
+  /** The name of a test that fails with the mutant, null = none. `loading`: the mutant changes what runs while loading. */
+  async run({ id, loading, tests }) {
     try {
-      this.enter(mutant, require, module, module.exports);
+      if (loading || !this.plain) this.load(loading ? id : 0);
     } catch {
       return 'loading';
     }
-    return collector.run();
+    const failed = await this.firstFailure(id, tests);
+    if (failed === null || loading) return this.nameOf(failed);
+    // an earlier mutant may have left something behind that the test stumbled over
+    this.choose(0);
+    if (await this.collector.passes(failed)) return this.nameOf(failed);
+    this.load(0);
+    return this.nameOf(await this.firstFailure(id, tests));
+  }
+
+  nameOf(test) {
+    return test === null ? null : this.collector.tests[test].name;
+  }
+
+  async firstFailure(id, tests) {
+    this.choose(id);
+    // mutants of one place are often noticed by the same test
+    if (tests.includes(this.recent) && !(await this.collector.passes(this.recent))) return this.recent;
+    for (const test of tests) {
+      if (await this.collector.passes(test)) continue;
+      this.recent = test;
+      return test;
+    }
+    return null;
   }
 }

@@ -1,9 +1,11 @@
 /** Mutates each subject and says what survives; started by run.mjs. */
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { bundleTests } from './bundle.mjs';
 import { EQUIVALENT } from './equivalent.ts';
+import { Bench } from './harness.mjs';
 import { DONE, READY } from './protocol.mjs';
 import { SUBJECTS } from './subjects.ts';
 
@@ -14,33 +16,30 @@ const PATIENCE = 10;
 const PATIENCE_MS = 500;
 const START_MS = 20_000;
 
-/** Runs mutants in threads; calls `done` for each with the test that noticed it, `null` = none. */
-async function runAll(code, ids, limitMs, ready = () => {}) {
+/** Runs jobs of `Bench.run` in threads; returns what each says, by mutant. */
+async function runAll(code, jobs, limitMs) {
   const results = new Map();
-  while (results.size < ids.length) {
-    const left = ids.filter((id) => !results.has(id));
+  while (results.size < jobs.length) {
+    const left = jobs.slice(results.size);
     await new Promise((resolve, reject) => {
-      const worker = new Worker(workerFile, { workerData: { code, ids: left, root } });
+      const worker = new Worker(workerFile, { workerData: { code, jobs: left, root } });
       let at = 0;
       const hangs = () => {
-        results.set(left[at], 'does not end');
+        results.set(left[at].id, 'does not end');
         void worker.terminate().then(() => resolve());
       };
       let timer = setTimeout(hangs, START_MS);
       worker.on('error', reject);
       worker.on('message', ({ id, failure }) => {
         clearTimeout(timer);
-        if (id === READY) {
-          ready();
-          timer = setTimeout(hangs, limitMs);
-          return;
-        }
         if (id === DONE) {
           void worker.terminate().then(() => resolve());
           return;
         }
-        results.set(id, failure);
-        at++;
+        if (id !== READY) {
+          results.set(id, failure);
+          at++;
+        }
         timer = setTimeout(hangs, limitMs);
       });
     });
@@ -48,24 +47,27 @@ async function runAll(code, ids, limitMs, ready = () => {}) {
   return results;
 }
 
-/** How long the tests take without a mutant. @throws Error if one fails. */
-async function baseline(bundled, file) {
-  let began = performance.now();
-  const failure = (
-    await runAll(bundled.code, [0], 60_000, () => {
-      began = performance.now();
-    })
-  ).get(0);
-  if (failure !== null) throw new Error(`${file}: without a mutant "${failure}" fails`);
-  return performance.now() - began;
+/** What to run for each mutant: the tests that reach it, the quickest first. @throws Error if one fails without a mutant. */
+async function plan(subject, tests) {
+  const { code, mutants } = await bundleTests(root, subject.file, tests, true);
+  const bench = new Bench(code, createRequire(join(root, 'package.json')));
+  const reached = await bench.reached();
+  reached.tests.sort((a, b) => a.ms - b.ms);
+  const jobs = mutants.map(({ id, place }) => {
+    const loading = reached.loading.has(place);
+    const those = reached.tests.filter((test) => loading || test.hits.has(place));
+    return { id, loading, tests: those.map((test) => test.i) };
+  });
+  // what needs no loading of its own comes first
+  jobs.sort((a, b) => Number(a.loading) - Number(b.loading));
+  return { jobs, ms: reached.tests.reduce((sum, test) => sum + test.ms, 0) };
 }
 
 async function survivors(subject, tests) {
-  const bundled = await bundleTests(root, subject.file, tests);
-  const limitMs = PATIENCE_MS + PATIENCE * (await baseline(bundled, subject.file));
-  const ids = bundled.mutants.map((m) => m.id);
-  const results = await runAll(bundled.code, ids, limitMs);
-  return { all: bundled.mutants, alive: bundled.mutants.filter((m) => results.get(m.id) === null) };
+  const { jobs, ms } = await plan(subject, tests);
+  const { code, mutants } = await bundleTests(root, subject.file, tests);
+  const results = await runAll(code, jobs, PATIENCE_MS + PATIENCE * ms);
+  return { all: mutants, alive: mutants.filter((m) => results.get(m.id) === null) };
 }
 
 async function judge(subject) {

@@ -6,8 +6,13 @@
  *   a < b         becomes    (__mutant === 7 ? (a) <= (b) : __mutant === 8 ? (a) >= (b) : a < b)
  *   w[i] = x;     becomes    { if (__mutant !== 9) w[i] = x; }
  *
- * so that a file is compiled once, and a mutant costs one evaluation of what was compiled. Only one mutant is ever on: the changed
- * text holds its operands as they were.
+ * so that a file is compiled once, and loaded anew only for mutants of what runs while it is loaded. Only one mutant is ever on:
+ * the changed text holds its operands as they were.
+ *
+ * A second text tells which places are reached, by the first mutant of each: `(__hit(7), a < b)`.
+ *
+ * Not made, for no test could tell: a constant typed array that is one longer, and the last `return false` of a function left out
+ * (then it returns nothing, which callers take for false).
  */
 import ts from 'typescript';
 
@@ -19,6 +24,8 @@ export interface Mutant {
   key: string;
   /** 1-based. */
   line: number;
+  /** The first mutant of the same place. */
+  place: number;
 }
 
 /** A file with all of its mutants in it. */
@@ -62,9 +69,9 @@ const KEY_PART = 100;
 const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim();
 const short = (text: string) => (text.length > KEY_PART ? `${text.slice(0, KEY_PART)}…` : text);
 
-/** Instruments a file; `name` is for error messages. */
-export function instrument(name: string, text: string): Instrumented {
-  return new Instrumenter(name, text).run();
+/** Instruments a file; `name` is for error messages. `reached`: with calls of `__hit` instead of mutants. */
+export function instrument(name: string, text: string, reached = false): Instrumented {
+  return new Instrumenter(name, text, reached).run();
 }
 
 class Instrumenter {
@@ -75,6 +82,7 @@ class Instrumenter {
   constructor(
     name: string,
     private readonly text: string,
+    private readonly reached: boolean,
   ) {
     this.file = ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true);
   }
@@ -87,9 +95,11 @@ class Instrumenter {
   private node(node: ts.Node): string {
     if (isErased(node)) return this.source(node);
     const changes = this.changes(node);
-    const ids = changes.map((change) => this.add(node, change));
+    const place = this.mutants.length + 1;
+    const ids = changes.map((change) => this.add(node, change, place));
     const inner = this.inside(node, node.getStart(), node.end);
     if (ids.length === 0) return inner;
+    if (this.reached) return isRemovable(node) ? `{ __hit(${place}); ${inner} }` : `(__hit(${place}), ${inner})`;
     if (isRemovable(node)) return `{ if (__mutant !== ${ids[0]}) ${inner} }`;
     return `(${ids.map((id, i) => `__mutant === ${id} ? ${changes[i]} : `).join('')}${inner})`;
   }
@@ -115,7 +125,7 @@ class Instrumenter {
     return this.text.slice(node.getStart(), node.end);
   }
 
-  private add(node: ts.Node, change: string): number {
+  private add(node: ts.Node, change: string, place: number): number {
     const line = this.file.getLineAndCharacterOfPosition(node.getStart()).line;
     const code = oneLine(this.text.split('\n')[line]!).replace(/\s*\/\/.*/, '');
     const old = short(oneLine(this.source(node)));
@@ -123,7 +133,7 @@ class Instrumenter {
     const count = (this.uses.get(base) ?? 0) + 1;
     this.uses.set(base, count);
     const id = this.mutants.length + 1;
-    this.mutants.push({ id, key: count === 1 ? base : `${base} #${count}`, line: line + 1 });
+    this.mutants.push({ id, key: count === 1 ? base : `${base} #${count}`, line: line + 1, place });
     return id;
   }
 
@@ -175,6 +185,7 @@ class Instrumenter {
     if (ts.isPropertyAssignment(parent) && parent.name === node) return [];
     if (ts.isBinaryExpression(parent) && parent.operatorToken.getText() === '|' && node.text === '0') return [];
     const value = Number(node.text);
+    if (isArraySize(node)) return [String(value - 1)];
     return [String(value + 1), value === 0 ? '(-1)' : String(value - 1)];
   }
 
@@ -234,6 +245,11 @@ function isCondition(node: ts.Node): boolean {
   return (ts.isConditionalExpression(parent) || ts.isForStatement(parent)) && parent.condition === node;
 }
 
+/** N of `new Int32Array(N)`. */
+function isArraySize(node: ts.Node): boolean {
+  return ts.isNewExpression(node.parent) && /^(Ui|I)nt\d+Array$/.test(node.parent.expression.getText());
+}
+
 /** A statement that can be left out, unless a condition that is never true would leave out the same. */
 function isRemovable(node: ts.Node): boolean {
   const kind =
@@ -243,10 +259,18 @@ function isRemovable(node: ts.Node): boolean {
     ts.isBreakStatement(node);
   if (!kind) return false;
   const parent = node.parent;
+  if (isLastFalse(node)) return false;
   if (ts.isIfStatement(parent)) return parent.thenStatement !== node || parent.elseStatement !== undefined;
   const alone = ts.isBlock(parent) && parent.statements.length === 1;
   if (!alone || !ts.isIfStatement(parent.parent)) return true;
   return parent.parent.thenStatement !== parent || parent.parent.elseStatement !== undefined;
+}
+
+/** The `return false` that a function ends with. */
+function isLastFalse(node: ts.Node): boolean {
+  if (!ts.isReturnStatement(node) || node.expression?.kind !== ts.SyntaxKind.FalseKeyword) return false;
+  const block = node.parent;
+  return ts.isBlock(block) && block.statements.at(-1) === node && ts.isFunctionLike(block.parent);
 }
 
 /** The name of the function, method or constant that a node stands in. */

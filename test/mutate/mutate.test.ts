@@ -30,6 +30,12 @@ describe('the mutants of', () => {
       'const A = [B, C, B, B, B];',
       ['B -> C', 'C -> B', 'B -> C #2', 'B -> C #3', 'B -> C #4'],
     ],
+    ['the size of a typed array, which may be larger than it need be', 'const A = new Uint8Array(9);', ['9 -> 8']],
+    [
+      'a return, but not the last one of nothing but false',
+      'function f() {\n  if (a) return false;\n  b();\n  return false;\n}',
+      ['a -> true', 'a -> false', 'false -> true', 'b(); -> (removed)', 'false -> true'],
+    ],
     ['types and imports: none', "import { a } from './1.js';\ntype B = 1 | 2;", []],
   ])('%s', (_claim, text, expected) => expect(changes(text)).toEqual(expected));
 
@@ -41,6 +47,15 @@ describe('the mutants of', () => {
     const ending = mutants.filter((m) => !m.key.includes('i--'));
     const same = ending.filter((m) => run(m.id) === 6).map((m) => m.key.split(' :: ')[2]);
     expect([mutants.length, same]).toEqual([16, ['0 -> 1']]);
+  });
+
+  test('the other text tells the places that are reached', () => {
+    const { text, mutants } = instrument('a.ts', 'if (a < 5) {\n  b();\n  c();\n}\nreturn 0;', true);
+    const run = new Function('__hit', 'a', 'b', 'c', text) as (...args: unknown[]) => number;
+    const hits: string[] = [];
+    const name = (place: number) => hits.push(mutants.find((m) => m.place === place)!.key.split(' :: ')[2]!);
+    expect(run(name, 7, run, run)).toBe(0);
+    expect(hits).toEqual(['a < 5 -> (a) <= (5)', '5 -> 6', 'return 0; -> (removed)', '0 -> 1']);
   });
 });
 

@@ -5,9 +5,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Bench } from './harness.mjs';
 import { DONE, READY } from './protocol.mjs';
 
-const { code, ids, root } = workerData;
-const require = createRequire(join(root, 'package.json'));
-const bench = new Bench(code, require);
+const { code, jobs, root } = workerData;
+const bench = new Bench(code, createRequire(join(root, 'package.json')));
 parentPort.postMessage({ id: READY, failure: null });
-for (const id of ids) parentPort.postMessage({ id, failure: await bench.run(id) });
+for (const job of jobs) parentPort.postMessage({ id: job.id, failure: await bench.run(job) });
 parentPort.postMessage({ id: DONE, failure: null });
