@@ -2,14 +2,7 @@
  * The inside of a simulated host: everything that the packet's way (path.ts) calls on. What the rules may ask (RuleContext), what
  * the tracker tells (TrackerListener), the packets that the host makes itself, and how packets leave.
  */
-import {
-  DEFRAG_COMPLETE,
-  DEFRAG_CONNTRACK_IN,
-  DEFRAG_CONNTRACK_OUT,
-  DEFRAG_PASS,
-  DEFRAG_QUEUED,
-  Defragmenter,
-} from '../conntrack/defrag.js';
+import { Defragmenter } from '../conntrack/defrag.js';
 import { R_ID, RECORD_SHIFT } from '../conntrack/layout.js';
 import type { Template, TrackerListener } from '../conntrack/lifecycle.js';
 import { Tracker } from '../conntrack/tracker.js';
@@ -31,28 +24,9 @@ import { Sets } from '../rules/set/sets.js';
 import type { SetStore } from '../rules/set/store.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
 import { transportChecksumOk } from '../wire/checksum.js';
-import {
-  AF_INET,
-  AF_INET6,
-  CT_RELATED,
-  HAS_FRAGMENT,
-  HAS_LOCAL_ORIGIN,
-  HAS_REASSEMBLED,
-  HOOK_PREROUTING,
-  PARSE_OK,
-  Packet,
-  T_DST,
-} from '../wire/packet.js';
+import { AF_INET, CT_RELATED, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, PARSE_OK, Packet, T_DST } from '../wire/packet.js';
 import { parseNetwork, reparseNetwork } from '../wire/parse.js';
-import {
-  Answers,
-  ICMP_DEST_UNREACH,
-  ICMP_FRAG_NEEDED,
-  ICMP_PARAMETERPROB,
-  ICMP_TIME_EXCEEDED,
-  ICMPV6_PKT_TOOBIG,
-  ICMPV6_TIME_EXCEED,
-} from './answers.js';
+import { Answers, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PARAMETERPROB, ICMPV6_PKT_TOOBIG } from './answers.js';
 import { compileHost, type HostConfig, type HostNetwork } from './config.js';
 import { PacketCopy } from './duplicate.js';
 import { hostFacts, isAwaited } from './facts.js';
@@ -66,19 +40,18 @@ import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.
 import { LoopbackQueue } from './loopback.js';
 import { EMIT_DELIVERED, make } from './path.js';
 import { IN_ANY, IN_LEGACY, NFT_SECURITY, Planes, ruleNumber } from './planes.js';
-import { HOST_BAD_OPTIONS, HOST_FRAGMENT_QUEUED, HOST_FRAGMENT_REFUSED, HOST_SOURCE_ROUTE } from './reasons.js';
+import { HOST_BAD_OPTIONS, HOST_SOURCE_ROUTE } from './reasons.js';
+import { expireFragments } from './reassembly.js';
 import { FRAGMENT_TOO_BIG, FRAGMENT_WHOLE, type FragmentSink, Refragmenter } from './refragment.js';
 import { type EmitSink, HostResult } from './results.js';
 import { PacketRoom } from './room.js';
-import { type Routing, WAY_INPUT } from './routing.js';
+import type { Routing } from './routing.js';
 import { fillSets } from './sets.js';
 
 /** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
 const ANSWER_DEPTH = 4;
 /** Packets on lo that have been sent and not arrived yet. */
 const LOOPBACK_QUEUE = 64;
-/** Code of ICMP and ICMPv6 time exceeded: in reassembly. */
-const REASSEMBLY_TIME = 1;
 /** Expired connections ended a packet at most, so that a pause in a capture does not stall. */
 const EXPIRE_BUDGET = 1 << 30;
 /** lo is always the first interface. */
@@ -145,8 +118,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   private readonly stack: LocalStack | null;
   private readonly copy = new PacketCopy(); // for -j TEE
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
-  /** The packet that is on its way: the arrived one, or what its last fragment completed. */
-  protected current = new Packet();
+  /** @internal The packet that is on its way: the arrived one, or what its last fragment completed. */
+  current = new Packet();
   /**
    * Above 0 while a packet that the host made by itself is on its way; `answerSocket` is that packet's socket.
    * @internal
@@ -207,18 +180,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.nowMs = nowMs;
     this.setStore.begin();
     this.tracker.advance(nowMs, EXPIRE_BUDGET);
-    if (nowMs >= this.fragments.dueMs) this.expireFragments();
-  }
-
-  /** Packets of which fragments never came: the sender is told if the first one did (ip_expire, nf_ct_frag6_expire). */
-  private expireFragments(): void {
-    const d = this.fragments;
-    while (d.expire(this.nowMs)) {
-      const p = d.packet;
-      if (p.family === AF_INET && this.routing.routeInput(p) === WAY_INPUT)
-        this.answerError(p, ICMP_TIME_EXCEEDED, REASSEMBLY_TIME, 0);
-      else if (p.family === AF_INET6) this.answerError(p, ICMPV6_TIME_EXCEED, REASSEMBLY_TIME, 0);
-    }
+    if (nowMs >= this.fragments.dueMs) expireFragments(this);
   }
 
   /** The engine of nft's rules, made when it is asked for first. */
@@ -306,31 +268,6 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     if (!redirected && !this.routing.hasMarks) return p.outInterface;
     this.routing.route(p.family, p.tuple, T_DST, p.mark);
     return this.routing.outInterface || (redirected ? -1 : p.outInterface);
-  }
-
-  /**
-   * The packet to go on with: itself, or what it completes; null: it waits for other fragments.
-   * @internal
-   */
-  defragment(p: Packet, hook: number): Packet | null {
-    if ((p.has & HAS_FRAGMENT) === 0) return p;
-    p.hook = hook;
-    const d = this.fragments;
-    const user = hook === HOOK_PREROUTING ? DEFRAG_CONNTRACK_IN : DEFRAG_CONNTRACK_OUT;
-    const result = d.receive(p, user, this.nowMs);
-    if (result === DEFRAG_PASS) return p;
-    if (result !== DEFRAG_COMPLETE) {
-      p.reason = result === DEFRAG_QUEUED ? HOST_FRAGMENT_QUEUED : HOST_FRAGMENT_REFUSED;
-      return null;
-    }
-    const whole = d.packet;
-    whole.inInterface = p.inInterface;
-    whole.outInterface = p.outInterface;
-    whole.packetType = p.packetType;
-    whole.has |= p.has & HAS_LOCAL_ORIGIN;
-    this.tracker.prepare(whole);
-    this.current = whole;
-    return whole;
   }
 
   /**

@@ -31,6 +31,7 @@ import {
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
 import { HOST_HELPER_REFUSES, HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
+import { defragment } from './reassembly.js';
 import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
 
 /** Neither dropped nor passed: kept until the other fragments come. */
@@ -45,7 +46,7 @@ export const EMIT_SENT = 2;
 
 /** A packet that arrived on an interface (`p.inInterface`). */
 export function arrive(h: HostKernel, fragment: Packet): number {
-  const p = h.defragment(fragment, HOOK_PREROUTING); // -400
+  const p = defragment(h, fragment, HOOK_PREROUTING); // -400
   if (p === null) return VERDICT_QUEUED;
   const verdict = prerouting(h, p);
   if (verdict !== VERDICT_ACCEPT) return verdict;
@@ -61,7 +62,7 @@ export function arrive(h: HostKernel, fragment: Packet): number {
 
 /** A packet that the host makes. It leaves on `p.outInterface` unless routing says otherwise. */
 export function make(h: HostKernel, fragment: Packet): number {
-  const p = h.defragment(fragment, HOOK_OUTPUT); // -400
+  const p = defragment(h, fragment, HOOK_OUTPUT); // -400
   if (p === null) return VERDICT_QUEUED;
   const verdict = output(h, p);
   if (verdict !== VERDICT_ACCEPT) return verdict;
