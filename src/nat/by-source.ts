@@ -76,14 +76,14 @@ export class BySource {
 
   /**
    * Writes into `out` what `tuple` becomes if its source is translated as another connection of the same source is already and
-   * the range has that; false: there is none.
+   * the range has that; false: there is none. `zones`: as in ConnTable.zonesOf.
    */
-  find(tuple: Int32Array, zone: number, range: NatRange, out: Int32Array): boolean {
+  find(tuple: Int32Array, zones: number, range: NatRange, out: Int32Array): boolean {
     const port = tuple[T_PORTS]! >>> 16;
     const protocol = tuple[T_PROTO]!;
     const bucket = this.bucket(tuple[T_SRC]!, tuple[T_SRC + 1]!, tuple[T_SRC + 2]!, tuple[T_SRC + 3]!, port, protocol);
     for (let entry = this.heads[bucket]!; entry !== 0; entry = this.next[entry - 1]!) {
-      if (!this.sameSource(entry - 1, tuple, port, protocol, zone)) continue;
+      if (!this.sameSource(entry - 1, tuple, port, protocol, zones)) continue;
       this.translated(entry - 1, tuple, out);
       if (sourceInRange(out, range)) return true;
     }
@@ -98,11 +98,12 @@ export class BySource {
     return (h ^ (h >>> 16)) & (this.heads.length - 1);
   }
 
-  private sameSource(slot: number, tuple: Int32Array, port: number, protocol: number, zone: number): boolean {
+  private sameSource(slot: number, tuple: Int32Array, port: number, protocol: number, zones: number): boolean {
     const w = this.table.words;
     const base = slot << RECORD_SHIFT;
     if (w[base + R_ORIG_SRC] !== tuple[T_SRC] || w[base + R_PROTO] !== protocol) return false;
-    if (w[base + R_ORIG_PORTS]! >>> 16 !== port || (this.table.zonesOf(slot) & 0xffff) !== zone) return false;
+    if (w[base + R_ORIG_PORTS]! >>> 16 !== port || sourceZone(this.table.zonesOf(slot)) !== sourceZone(zones))
+      return false;
     const living = IPS_CONFIRMED | IPS_SRC_NAT;
     if ((w[base + R_STATUS]! & (living | IPS_DYING)) !== living) return false;
     if (protocol >> 8 !== AF_INET6) return true;
@@ -128,4 +129,13 @@ export class BySource {
     const port = number === IPPROTO_ICMP || number === IPPROTO_ICMPV6 ? ports >>> 16 : ports & 0xffff;
     out[T_PORTS] = (port << 16) | (tuple[T_PORTS]! & 0xffff);
   }
+}
+
+/**
+ * The same number for zones in which a source is the same: the first direction's zone, and whether both directions have that
+ * one (nf_ct_zone_equal, hash_by_src).
+ */
+function sourceZone(zones: number): number {
+  const original = zones & 0xffff;
+  return original === zones >>> 16 ? zones : original;
 }

@@ -1,18 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { type Ends, NatBench, rangeOf, tupleText } from '../../test/support/nat-bench.js';
+import { type Ends, NatBench, packetBytes, parsed, rangeOf, tupleText } from '../../test/support/nat-bench.js';
 import {
+  IPS_DST_NAT,
+  IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
+  IPS_HW_OFFLOAD,
   IPS_OFFLOAD,
+  IPS_SEQ_ADJUST,
+  IPS_SRC_NAT,
+  R_ID,
   R_STATE,
   R_STATUS,
   R_WINDOW,
   RECORD_SHIFT,
   TCP_CONNTRACK_CLOSE,
   TCP_CONNTRACK_ESTABLISHED,
+  TCP_CONNTRACK_SYN_SENT,
   TCP_CONNTRACK_TIME_WAIT,
   W_END,
 } from '../conntrack/layout.js';
-import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, TUPLE_WORDS } from '../wire/packet.js';
+import {
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  T_SRC,
+  TUPLE_WORDS,
+} from '../wire/packet.js';
+import { chooseAddress } from './address-choice.js';
 import { BySource } from './by-source.js';
 import { sameTuple, TupleChooser } from './choose.js';
 import { MANIP_DST, MANIP_SRC, type NatRange, RANGE_OFFSET, RANGE_RANDOM, RANGE_RANDOM_FULLY } from './range.js';
@@ -20,14 +38,27 @@ import { MANIP_DST, MANIP_SRC, type NatRange, RANGE_OFFSET, RANGE_RANDOM, RANGE_
 const IPPROTO_ESP = 50;
 const PUBLIC = '203.0.113.1';
 
-/** What the chooser makes of the connection that a packet begins, which is not confirmed. */
-function choose(bench: NatBench, e: Ends, range: NatRange, manip = MANIP_SRC): string {
+/** A chooser that knows all connections by their source. */
+function chooserOf(bench: NatBench): TupleChooser {
   const bySource = new BySource(bench.tracker.table);
   for (let slot = bench.tracker.table.nextInUse(0); slot >= 0; slot = bench.tracker.table.nextInUse(slot + 1))
     bySource.add(slot);
+  return new TupleChooser(bench.tracker, bySource, () => bench.draw());
+}
+
+/** What the chooser makes of the connection that a packet begins, which is not confirmed; `prepare` may change that before. */
+function choose(
+  bench: NatBench,
+  e: Ends,
+  range: NatRange,
+  manip = MANIP_SRC,
+  prepare: (slot: number) => void = () => {},
+): string {
+  const chooser = chooserOf(bench);
   const p = bench.arrive(e);
+  prepare(p.connection >> 1);
   const out = new Int32Array(TUPLE_WORDS);
-  new TupleChooser(bench.tracker, bySource, () => bench.draw()).choose(p.connection >> 1, p.tuple, range, manip, out);
+  chooser.choose(p.connection >> 1, p.tuple, range, manip, out);
   bench.tracker.dropped(p);
   bench.tracker.settle();
   return tupleText(out);
@@ -125,10 +156,21 @@ describe('a source port', () => {
     expect(choose(bench, { from: 9 }, rangeOf(PUBLIC, [4000, 4999]))).toBe(`${PUBLIC}:4001>10.2.0.3:80`);
   });
 
+  it('changes beside any destination port', () => {
+    const bench = new NatBench(() => 3);
+    expect(choose(bench, { from: 9, to: 81 }, rangeOf(PUBLIC, [4000, 4999]))).toBe(`${PUBLIC}:4003>10.2.0.3:81`);
+  });
+
+  it('comes from a range that is given the other way round as well', () => {
+    const bench = new NatBench(() => 3);
+    expect(choose(bench, { from: 9 }, rangeOf(PUBLIC, [4999, 4000]))).toBe(`${PUBLIC}:4003>10.2.0.3:80`);
+  });
+
   it('that is the only one of its range is taken unseen', () => {
     const bench = new NatBench();
     hold(bench, [4000]);
     expect(choose(bench, { from: 4000 }, rangeOf(PUBLIC, [4000, 4000]))).toBe(`${PUBLIC}:4000>10.2.0.3:80`);
+    expect(bench.drawn).toBe(0);
     expect(choose(bench, { from: 5000 }, rangeOf(PUBLIC, [4000, 4000]))).toBe(`${PUBLIC}:4000>10.2.0.3:80`);
   });
 
@@ -155,7 +197,7 @@ describe('the search', () => {
 
   it('in a large one tries 128 ports, then 64, 32, 16 and 8 from a new place each', () => {
     const tried: string[] = [];
-    const bench = new NatBench(() => [0, 300, 500, 600, 650][bench.drawn - 1]!);
+    const bench = new NatBench(() => [0, 301, 500, 600, 650][bench.drawn - 1]!);
     hold(bench, count(4000, 4999));
     bench.drawn = 0;
     const search = bench.tracker.search.bind(bench.tracker);
@@ -166,7 +208,7 @@ describe('the search', () => {
     const range = rangeOf(PUBLIC, [4000, 4999]);
     // the packet's own look-up
     expect(choose(bench, { from: 9 }, range)).toBe(`${PUBLIC}:4657>10.2.0.3:80`);
-    const rounds = [count(4000, 4127), count(4300, 4363), count(4500, 4531), count(4600, 4615), count(4650, 4657)];
+    const rounds = [count(4000, 4127), count(4301, 4364), count(4500, 4531), count(4600, 4615), count(4650, 4657)];
     expect(tried.slice(1)).toEqual(rounds.flat().map(String));
     expect(bench.drawn).toBe(5);
   });
@@ -207,10 +249,15 @@ describe('a port of a connection in TIME_WAIT, when few attempts are left', () =
     ['also in CLOSE', setState(TCP_CONNTRACK_CLOSE), {}, '4000', 1],
     ['not while it lives', setState(TCP_CONNTRACK_ESTABLISHED), {}, '4001', 2],
     ['not to an earlier sequence number', nothing, { seq: 4000 }, '4001', 2],
+    ['not to the same sequence number', nothing, { seq: 5000 }, '4001', 2],
+    ['to the next sequence number', nothing, { seq: 5001 }, '4000', 1],
     ['by sequence numbers that wrap', setEnd(0xffffff00 | 0), { seq: 5 }, '4000', 1],
+    ['by sequence numbers that pass the highest positive one', setEnd(0x7fffff00), { seq: 0x80000100 | 0 }, '4000', 1],
+    ['not if half of all numbers lie between', setEnd(0x80000100 | 0), { seq: 0x7fffff00 }, '4001', 2],
     ['not if its timeout is fixed', setStatus(IPS_FIXED_TIMEOUT), {}, '4001', 2],
     ['not to a segment that is no SYN', nothing, { flags: 16 }, '4001', 2],
     ['ends for nothing if it was offloaded', setStatus(IPS_OFFLOAD), {}, '4001', 1],
+    ['nor if a network card took it', setStatus(IPS_HW_OFFLOAD), {}, '4001', 1],
   ];
   it.each(rows)('%s', (_, change, e, got, left) => expect(clash(change, e)).toEqual({ got, left }));
 
@@ -225,12 +272,248 @@ describe('a port of a connection in TIME_WAIT, when few attempts are left', () =
   });
 });
 
+describe('of a connection that is over, when few attempts are left,', () => {
+  const range = rangeOf(PUBLIC, [4000, 4001]);
+  /** Connections that hold both ports, in slots 1 and 2; the one of 4000 is in a state. */
+  function held(protocol: number, state: number): { bench: NatBench; slots: number[] } {
+    const bench = new NatBench(() => 0);
+    bench.connect({ destination: '10.2.0.99' }, rangeOf('10.1.0.2'), MANIP_SRC);
+    const slots = count(4000, 4001).map((from) =>
+      bench.connect({ source: '10.1.0.99', from, protocol }, rangeOf(PUBLIC), MANIP_SRC),
+    );
+    setState(bench, slots[0]!, state);
+    return { bench, slots };
+  }
+  function setState(bench: NatBench, slot: number, state: number): void {
+    const w = bench.tracker.table.words;
+    const at = (slot << RECORD_SHIFT) + R_STATE;
+    w[at] = (w[at]! & ~0xff) | state;
+  }
+
+  it('that connection ends and no other', () => {
+    const { bench, slots } = held(IPPROTO_TCP, TCP_CONNTRACK_TIME_WAIT);
+    expect(slots).toEqual([1, 2]);
+    expect(choose(bench, { from: 9, seq: 6000 }, range)).toBe(`${PUBLIC}:4000>10.2.0.3:80`);
+    const left = [0, 1, 2].filter((slot) => bench.tracker.table.words[(slot << RECORD_SHIFT) + R_ID] !== 0);
+    expect(left).toEqual([0, 2]);
+  });
+
+  it.each([IPPROTO_UDP, IPPROTO_SCTP])(
+    'the port stays its own in protocol %i, whose states mean something else',
+    (protocol) => {
+      const { bench } = held(protocol, TCP_CONNTRACK_TIME_WAIT);
+      const prepare = (slot: number) => setState(bench, slot, TCP_CONNTRACK_SYN_SENT);
+      expect(choose(bench, { from: 9, protocol }, range, MANIP_SRC, prepare)).toBe(`${PUBLIC}:4001>10.2.0.3:80`);
+      expect(bench.tracker.table.count).toBe(3);
+    },
+  );
+
+  it.each([TCP_CONNTRACK_ESTABLISHED, TCP_CONNTRACK_TIME_WAIT])(
+    'the port stays its own where it was the one that came from there (state %i)',
+    (state) => {
+      const bench = new NatBench(() => 0);
+      const slot = bench.connect(
+        { source: '10.2.0.3', from: 80, destination: PUBLIC, to: 4000 },
+        rangeOf('10.2.0.3'),
+        MANIP_SRC,
+      );
+      setState(bench, slot, state);
+      bench.tracker.table.words[R_STATUS] = bench.tracker.table.words[R_STATUS]! | IPS_SRC_NAT;
+      expect(slot).toBe(0);
+      expect(choose(bench, { from: 9, seq: 6000 }, range)).toBe(`${PUBLIC}:4001>10.2.0.3:80`);
+      expect(bench.tracker.table.count).toBe(1);
+    },
+  );
+
+  it('each attempt counts', () => {
+    const bench = new NatBench(() => 0);
+    hold(bench, count(4000, 4039));
+    for (const at of [5, 20]) setState(bench, at, TCP_CONNTRACK_TIME_WAIT);
+    // with 35 attempts left the first one is passed over, with 20 the second one is not
+    expect(choose(bench, { from: 9, seq: 6000 }, rangeOf(PUBLIC, [4000, 4039]))).toBe(`${PUBLIC}:4020>10.2.0.3:80`);
+  });
+});
+
+describe('a tuple is taken', () => {
+  const outside = { source: '10.2.0.3', from: 80, destination: PUBLIC };
+
+  it('by a connection that came from there, too', () => {
+    const bench = new NatBench(() => 5);
+    expect(bench.connect({ ...outside, to: 1000 }, rangeOf('10.2.0.3'), MANIP_SRC)).toBe(0);
+    expect(choose(bench, { from: 1000 }, rangeOf(PUBLIC))).toBe(`${PUBLIC}:605>10.2.0.3:80`);
+  });
+
+  it('not by a packet of the same connection that overtook this one', () => {
+    const bench = new NatBench(() => 5);
+    hold(bench, [7]);
+    const first = bench.arrive({ from: 5000 });
+    const second = bench.arrive({ from: 5000 });
+    bench.nat.setup(first.connection >> 1, rangeOf(PUBLIC), MANIP_SRC);
+    bench.leave(first);
+    const out = new Int32Array(TUPLE_WORDS);
+    const found = bench.tracker.statistics.found;
+    chooserOf(bench).choose(second.connection >> 1, second.tuple, rangeOf(PUBLIC), MANIP_SRC, out);
+    expect(tupleText(out)).toBe(`${PUBLIC}:5000>10.2.0.3:80`);
+    expect([bench.drawn, bench.tracker.statistics.found - found]).toEqual([0, 0]);
+    expect(bench.leave(second)).toBe(false);
+  });
+
+  it('nor by one of the same connection in the same zone; in another one it is', () => {
+    for (const [zone, from] of [
+      [0x8001, 5000],
+      [0x8000, 1029],
+      [1, 1029],
+    ] as const) {
+      const bench = new NatBench(() => 5);
+      const first = bench.arrive({ from: 5000, zone: 0x8001, zoneDirection: 1 });
+      const second = bench.arrive({ from: 5000, zone, zoneDirection: 1 });
+      bench.nat.setup(first.connection >> 1, rangeOf(PUBLIC), MANIP_SRC);
+      bench.leave(first);
+      const out = new Int32Array(TUPLE_WORDS);
+      chooserOf(bench).choose(second.connection >> 1, second.tuple, rangeOf(PUBLIC), MANIP_SRC, out);
+      expect(tupleText(out)).toBe(`${PUBLIC}:${from}>10.2.0.3:80`);
+    }
+  });
+
+  const zones: [string, number, number, number, number, boolean][] = [
+    ['in one zone', 0x8001, 3, 0x8001, 3, true],
+    ['in one zone of the answers', 0x8001, 2, 0x8001, 2, true],
+    ['in two that differ for the answers', 0x8001, 2, 1, 2, false],
+    ['in two that differ for the answers by their last bit', 0x8001, 2, 0x8000, 2, false],
+    ['in two whose answers share one', 0x8001, 1, 1, 1, true],
+    ['in one, the answers of the other in none', 0x8001, 3, 0x8001, 1, false],
+  ];
+  it.each(zones)('%s (%i, %i; %i, %i): %s', (_, zone, zoneDirection, other, otherDirection, taken) => {
+    const bench = new NatBench(() => 5);
+    bench.connect({ source: '10.1.0.99', from: 5000, zone, zoneDirection }, rangeOf(PUBLIC), MANIP_SRC);
+    const e = { from: 5000, zone: other, zoneDirection: otherDirection };
+    expect(choose(bench, e, rangeOf(PUBLIC))).toBe(`${PUBLIC}:${taken ? 1029 : 5000}>10.2.0.3:80`);
+  });
+
+  const incoming: [number, number, number, number, boolean][] = [
+    [0x8001, 3, 0x8001, 3, true],
+    [0x8001, 3, 0x8000, 3, false],
+    [5, 2, 6, 1, false],
+    [5, 2, 0, 3, true],
+    [0, 3, 5, 1, false],
+  ];
+  it.each(incoming)(
+    'by one that came from there in zone %i (%i), of one in zone %i (%i): %s',
+    (zone, zoneDirection, other, otherDirection, taken) => {
+      const bench = new NatBench(() => 5);
+      bench.connect({ ...outside, to: 5000, zone, zoneDirection }, rangeOf('10.2.0.3'), MANIP_SRC);
+      const e = { from: 5000, zone: other, zoneDirection: otherDirection };
+      expect(choose(bench, e, rangeOf(PUBLIC))).toBe(`${PUBLIC}:${taken ? 1029 : 5000}>10.2.0.3:80`);
+    },
+  );
+});
+
+describe('datagrams that cross, in zones of one direction,', () => {
+  const there = { source: '10.2.0.3', from: 80, destination: '10.1.0.2', to: 5000, zone: 5, zoneDirection: 2 };
+  const asIs = rangeOf('10.1.0.2');
+  const rows: [string, Ends, number, number][] = [
+    ['keep their ports: UDP', { protocol: IPPROTO_UDP }, 0, 5000],
+    ['keep their ports: UDP-Lite', { protocol: IPPROTO_UDPLITE }, 0, 5000],
+    ['but not TCP', { protocol: IPPROTO_TCP }, 0, 1029],
+    ['nor SCTP', { protocol: IPPROTO_SCTP }, 0, 1029],
+    ['nor where the first is source-translated', { protocol: IPPROTO_UDP }, IPS_SRC_NAT, 1029],
+    ['nor where the first is destination-translated', { protocol: IPPROTO_UDP }, IPS_DST_NAT, 1029],
+    ['nor where its numbers are adjusted', { protocol: IPPROTO_UDP }, IPS_SEQ_ADJUST, 1029],
+  ];
+  it.each(rows)('%s', (_, e, status, from) => {
+    const bench = new NatBench(() => 5, { checksum: 0 });
+    hold(bench, [7]);
+    const slot = bench.connect({ ...there, ...e }, rangeOf('10.2.0.3'), MANIP_SRC);
+    const at = (slot << RECORD_SHIFT) + R_STATUS;
+    bench.tracker.table.words[at] = bench.tracker.table.words[at]! | status;
+    expect(choose(bench, { from: 5000, ...e }, asIs)).toBe(`10.1.0.2:${from}>10.2.0.3:80`);
+  });
+
+  it('but not where one has another destination than it seems', () => {
+    const bench = new NatBench(() => 5);
+    const e = { protocol: IPPROTO_UDP };
+    // what came to 10.1.0.2:5000 is answered by 10.1.0.7
+    const slot = bench.connect({ ...there, ...e }, rangeOf('10.1.0.7'), MANIP_DST);
+    const at = (slot << RECORD_SHIFT) + R_STATUS;
+    bench.tracker.table.words[at] = bench.tracker.table.words[at]! & ~IPS_DST_NAT;
+    expect(choose(bench, { from: 5000, ...e }, asIs)).toBe('10.1.0.2:1029>10.2.0.3:80');
+  });
+  it('nor where this one answers to another', () => {
+    const bench = new NatBench(() => 5);
+    const e = { protocol: IPPROTO_UDP };
+    bench.connect({ ...there, ...e }, rangeOf('10.2.0.3'), MANIP_SRC);
+    const chooser = chooserOf(bench);
+    const p = bench.arrive({ from: 5000, destination: '10.2.0.77', ...e });
+    const out = new Int32Array(TUPLE_WORDS);
+    // its destination has been translated before
+    const current = parsed(packetBytes({ from: 5000, ...e })).tuple;
+    chooser.choose(p.connection >> 1, current, asIs, MANIP_SRC, out);
+    expect(tupleText(out)).toBe('10.1.0.2:1029>10.2.0.3:80');
+  });
+});
+
+describe('an address of a range', () => {
+  const many = rangeOf('10.1.0.0-10.1.0.255');
+  it('that the source has stays', () => {
+    const bench = new NatBench(() => 5);
+    for (let host = 2; host < 9; host++) {
+      const source = `10.1.0.${host}`;
+      expect(choose(bench, { source }, many)).toBe(`${source}:1000>10.2.0.3:80`);
+    }
+    expect(bench.drawn).toBe(0);
+  });
+  it('does not matter to a destination: its own may be left for the one that the source has', () => {
+    expect(choose(new NatBench(), {}, rangeOf('10.1.0.2'), MANIP_DST)).toBe('10.1.0.2:1000>10.1.0.2:80');
+  });
+  it.each([
+    [1, 3],
+    [1, 1],
+    [1, 2],
+    [0x8001, 3],
+    [0x8001, 1],
+    [0x8001, 2],
+  ])('is drawn by zone %i, whichever directions that has (%i)', (zone, zoneDirection) => {
+    const range = rangeOf('203.0.113.0-203.0.113.255');
+    const expected = parsed(packetBytes({})).tuple;
+    chooseAddress(expected, range, MANIP_SRC, zone);
+    const got = choose(new NatBench(), { zone, zoneDirection }, range);
+    expect(got).toBe(tupleText(expected));
+    const other = parsed(packetBytes({})).tuple;
+    chooseAddress(other, range, MANIP_SRC, 0);
+    expect(other[T_SRC]).not.toBe(expected[T_SRC]);
+  });
+  it('is the one that another connection of the source has in the same zone', () => {
+    for (const [zone, same] of [
+      [1, true],
+      [0, false],
+    ] as const) {
+      const bench = new NatBench();
+      const range = rangeOf('203.0.113.0-203.0.113.255');
+      bench.connect({ destination: '10.2.0.99', zone: 1 }, rangeOf('203.0.113.77'), MANIP_SRC);
+      expect(choose(bench, { zone }, range) === '203.0.113.77:1000>10.2.0.3:80').toBe(same);
+    }
+  });
+});
+
 describe('a destination', () => {
   it('keeps its port, taken or not, where no port is asked for', () => {
     const bench = new NatBench(() => 5);
     bench.connect({ destination: '10.2.0.9' }, rangeOf('10.9.0.1'), MANIP_DST);
     expect(choose(bench, {}, rangeOf('10.9.0.1'), MANIP_DST)).toBe('10.1.0.2:1000>10.9.0.1:80');
     expect(bench.drawn).toBe(0);
+  });
+  it('keeps it also after a source for which one was searched', () => {
+    const bench = new NatBench(() => 5);
+    bench.connect({ destination: '10.2.0.9' }, rangeOf('10.9.0.1'), MANIP_DST);
+    hold(bench, [5000]);
+    const chooser = chooserOf(bench);
+    const out = new Int32Array(TUPLE_WORDS);
+    const first = bench.arrive({ from: 5000 });
+    chooser.choose(first.connection >> 1, first.tuple, rangeOf(PUBLIC), MANIP_SRC, out);
+    expect(tupleText(out)).toBe(`${PUBLIC}:1029>10.2.0.3:80`);
+    const p = bench.arrive({});
+    chooser.choose(p.connection >> 1, p.tuple, rangeOf('10.9.0.1'), MANIP_DST, out);
+    expect(tupleText(out)).toBe('10.1.0.2:1000>10.9.0.1:80');
   });
   it('gets the first free port of a range, and nothing is drawn', () => {
     const bench = new NatBench(() => 5);
@@ -256,7 +539,7 @@ describe('a destination', () => {
     [5010, 5000, 7010],
     [5011, 5000, 7000], //  around
     [4999, 5000, 7000 + (0xffff % 11)],
-    [7005, 7000, 7005], //  a port inside is shifted as well
+    [7005, 7003, 7002], //  a port inside is shifted as well
   ])('%i keeps its distance from the base %i: %i', (to, base, expected) => {
     const range = rangeOf('10.9.0.1', [7000, 7010], RANGE_OFFSET);
     range.basePort = base;
@@ -279,7 +562,32 @@ describe('what is not a port', () => {
     const bench = new NatBench(() => 3);
     const e = { protocol: IPPROTO_ICMP };
     expect(choose(bench, e, rangeOf('10.9.0.1', [70, 79]), MANIP_DST)).toBe('10.1.0.2:70>10.9.0.1:2048');
+    const six = { protocol: IPPROTO_ICMPV6, source: 'fd01::2' };
+    expect(choose(bench, six, rangeOf('fd09::1', [70, 79]), MANIP_DST)).toBe('fd01::2:70>fd09::1:32768');
   });
+  // random number, range, key
+  const keys: [number, [number, number] | null, number][] = [
+    [0, null, 1],
+    [65533, null, 65534],
+    [65534, null, 65535],
+    [65535, null, 1],
+    [3, [70, 79], 73],
+  ];
+  it.each(keys)(
+    'a GRE key of an expected connection, with the random number %i and the range %s, becomes %i',
+    (random, ports, to) => {
+      const bench = new NatBench(() => random);
+      const e = { protocol: IPPROTO_GRE };
+      bench.connect({ destination: '10.2.0.99' }, rangeOf('10.1.0.2'), MANIP_SRC);
+      bench.connect({ ...e, source: '10.1.0.99' }, rangeOf(PUBLIC), MANIP_SRC);
+      const expected = (slot: number) => {
+        const at = (slot << RECORD_SHIFT) + R_STATUS;
+        bench.tracker.table.words[at] = bench.tracker.table.words[at]! | IPS_EXPECTED;
+      };
+      expect(choose(bench, e, rangeOf(PUBLIC, ports), MANIP_SRC, expected)).toBe(`${PUBLIC}:${to}>10.2.0.3:0`);
+      expect(bench.drawn).toBe(1);
+    },
+  );
   it.each([IPPROTO_GRE, IPPROTO_ESP])('protocol %i has nothing to change, taken or not', (protocol) => {
     const bench = new NatBench(() => 3);
     const first = bench.arrive({ protocol, source: '10.1.0.99' });

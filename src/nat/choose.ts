@@ -6,12 +6,15 @@
  */
 import { invertTuple } from '../conntrack/icmp.js';
 import {
+  IPS_DST_NAT,
   IPS_DYING,
   IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
   IPS_HW_OFFLOAD,
   IPS_OFFLOAD,
+  IPS_SEQ_ADJUST,
   IPS_SRC_NAT,
+  R_PROTO,
   R_STATE,
   R_STATUS,
   R_WINDOW,
@@ -85,11 +88,12 @@ export class TupleChooser {
     const drawn = (range.flags & RANGE_RANDOM_ALL) !== 0;
     if (manip === MANIP_SRC && !drawn) {
       if (sourceInRange(current, range)) {
-        if (!this.isTaken(current, slot)) {
+        const ref = this.taker(current, slot);
+        if (ref < 0 || this.isCrossed(ref >> 1, slot)) {
           copyTuple(current, out);
           return;
         }
-      } else if (this.bySource.find(current, zones & 0xffff, range, out) && !this.isTaken(out, slot)) return;
+      } else if (this.bySource.find(current, zones, range, out) && !this.isTaken(out, slot)) return;
     }
     copyTuple(current, out);
     chooseAddress(out, range, manip, (zones & 0xffff) | (zones >>> 16));
@@ -164,20 +168,43 @@ export class TupleChooser {
       : this.span(range.maxPort, range.minPort);
   }
 
+  private isTaken(tuple: Int32Array, slot: number): boolean {
+    return this.taker(tuple, slot) >= 0;
+  }
+
   /**
-   * Whether another connection has the tuple that answers to this one (nf_nat_used_tuple, nf_conntrack_tuple_taken). One with
-   * the same original tuple does not count: confirmation will see to that.
+   * The ref of another connection that has the tuple that answers to this one, -1 = none (nf_nat_used_tuple,
+   * nf_conntrack_tuple_taken). One with the same original tuple does not count: confirmation will see to that.
    */
-  isTaken(tuple: Int32Array, slot: number): boolean {
+  private taker(tuple: Int32Array, slot: number): number {
     const ref = this.holder(tuple, slot);
-    if (ref < 0) return false;
+    if (ref < 0) return -1;
     const table = this.tracker.table;
-    table.readTuple(ref >> 1, 0, this.other);
-    table.readTuple(slot, 0, this.reply);
     const zone = table.zonesOf(ref >> 1) & 0xffff;
-    if (sameTuple(this.other, this.reply) && zone === (table.zonesOf(slot) & 0xffff)) return false;
+    if (this.sharesTuple(ref >> 1, 0, slot, 0) && zone === (table.zonesOf(slot) & 0xffff)) return -1;
     this.tracker.statistics.found++;
-    return true;
+    return ref;
+  }
+
+  /**
+   * Whether two datagrams without translation crossed, so that each began a connection, and `other` is what the answers of `slot`
+   * belong to: another port would help neither (nf_nat_used_tuple_new). Seen from here only with zones of one direction;
+   * confirmation then refuses the connection.
+   */
+  private isCrossed(other: number, slot: number): boolean {
+    const w = this.tracker.table.words;
+    const protocol = w[(slot << RECORD_SHIFT) + R_PROTO]! & 0xff;
+    if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_UDPLITE) return false;
+    if ((w[(other << RECORD_SHIFT) + R_STATUS]! & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) !== 0) return false;
+    return this.sharesTuple(other, 0, slot, 1) && this.sharesTuple(other, 1, slot, 0);
+  }
+
+  /** Whether one direction's tuple of a connection is that of a direction of another. */
+  private sharesTuple(slot: number, direction: number, other: number, otherDirection: number): boolean {
+    const table = this.tracker.table;
+    table.readTuple(slot, direction, this.other);
+    table.readTuple(other, otherDirection, this.reply);
+    return sameTuple(this.other, this.reply);
   }
 
   /** The ref of the connection that has the answer to a tuple, -1 = none. */

@@ -13,6 +13,7 @@ import {
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   Packet,
   T_DST,
   T_PORTS,
@@ -36,6 +37,9 @@ export interface Ends {
   flags?: number;
   /** ICMP: an echo reply. */
   reply?: boolean;
+  /** Zone that -j CT gave the packet, and for which directions: 1 original, 2 reply, 3 both (default). */
+  zone?: number;
+  zoneDirection?: number;
 }
 
 function transport(protocol: number, e: Ends): Bytes {
@@ -45,6 +49,9 @@ function transport(protocol: number, e: Ends): Bytes {
   switch (protocol) {
     case IPPROTO_TCP:
       return [...from, ...to, ...u32(e.seq ?? 1000), ...u32(0), 0x50, e.flags ?? 2, ...u16(8192), 0, 0, 0, 0];
+    case IPPROTO_UDPLITE:
+      // all of it is covered, by a sum that is not right
+      return [...from, ...to, 0, 0, 0, 1, ...data];
     case IPPROTO_UDP:
       return [...from, ...to, ...u16(8 + data.length), 0, 0, ...data];
     case IPPROTO_ICMP:
@@ -158,9 +165,16 @@ export class NatBench {
   /** A packet arrives and is tracked. */
   arrive(e: Ends | Uint8Array = {}): Packet {
     const p = parsed(e instanceof Uint8Array ? e : packetBytes(e));
+    if (!(e instanceof Uint8Array) && e.zone !== undefined)
+      p.template = this.zoneTemplate(e.zone, e.zoneDirection ?? 3);
     this.tracker.prepare(p);
     if (this.tracker.track(p) !== NF_ACCEPT || p.connection < 0) throw new Error('not tracked');
     return p;
+  }
+
+  private zoneTemplate(zone: number, zoneDirection: number): number {
+    const rest = { zoneFromMark: false, helper: '', timeout: '', ctevents: 0, expevents: 0 };
+    return this.tracker.templates.push({ zone, zoneDirection, ...rest }) - 1;
   }
 
   /** The packet has passed every hook; whether its connection entered the table. */
