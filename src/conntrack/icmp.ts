@@ -8,7 +8,6 @@ import {
   AF_INET,
   CT_RELATED,
   CT_UNTRACKED,
-  HAS_CUT,
   HOOK_PREROUTING,
   IPPROTO_GRE,
   IPPROTO_ICMP,
@@ -86,20 +85,18 @@ export function icmpReplyPorts(protocol: number, ports: number): number {
  * and INVALID, else TRACK_ACCEPT; then `p.connection` or `p.state` is set if it is done.
  */
 export function icmpIn(t: Tracker, p: Packet): number {
-  const there = p.l3Off + p.l3Len - p.l4Off;
-  if (there < ICMP_HEADER || p.end - p.l4Off < ICMP_HEADER) {
-    t.invalid(p, REASON_ICMP_SHORT, there, 0, 0);
+  if (p.end - p.l4Off < ICMP_HEADER) {
+    t.invalid(p, REASON_ICMP_SHORT, p.l3Off + p.l3Len - p.l4Off);
     return TRACK_INVALID;
   }
-  const checked = p.hook === HOOK_PREROUTING && t.settings.value[SET_CHECKSUM] !== 0 && (p.has & HAS_CUT) === 0;
-  if (checked && !transportChecksumOk(p)) {
-    t.invalid(p, REASON_ICMP_CHECKSUM, p.protocol, 0, 0);
+  if (p.hook === HOOK_PREROUTING && t.settings.value[SET_CHECKSUM] !== 0 && !transportChecksumOk(p)) {
+    t.invalid(p, REASON_ICMP_CHECKSUM, p.protocol);
     return TRACK_INVALID;
   }
   const type = p.view.getUint8(p.l4Off);
   if (p.protocol === IPPROTO_ICMPV6) return icmp6In(t, p, type);
   if (type > ICMP_TYPES) {
-    t.invalid(p, REASON_ICMP_TYPE, type, 0, 0);
+    t.invalid(p, REASON_ICMP_TYPE, type);
     return TRACK_INVALID;
   }
   return ERROR4[type] === 1 ? errorIn(t, p) : TRACK_ACCEPT;
@@ -118,16 +115,16 @@ function icmp6In(t: Tracker, p: Packet, type: number): number {
 function redirectIn(t: Tracker, p: Packet): number {
   const option = p.l4Off + 40;
   if (p.end < option) {
-    t.invalid(p, REASON_ICMPV6_REDIRECT, 0, 0, 0);
+    t.invalid(p, REASON_ICMPV6_REDIRECT, 0);
     return TRACK_INVALID;
   }
   // RFC 4861 section 8.1: only from a neighbour, by its link-local address
   if (p.view.getUint8(p.l3Off + 7) !== 255 || (p.view.getUint16(p.l3Off + 8) & 0xffc0) !== 0xfe80) {
-    t.invalid(p, REASON_ICMPV6_REDIRECT, 2, 0, 0);
+    t.invalid(p, REASON_ICMPV6_REDIRECT, 2);
     return TRACK_INVALID;
   }
   if (p.end < option + 8 || p.view.getUint8(option + 1) === 0) {
-    t.invalid(p, REASON_ICMPV6_REDIRECT, 1, 0, 0);
+    t.invalid(p, REASON_ICMPV6_REDIRECT, 1);
     return TRACK_INVALID;
   }
   const redirectedHeader = 4;
@@ -143,26 +140,26 @@ function redirectIn(t: Tracker, p: Packet): number {
 function errorIn(t: Tracker, p: Packet): number {
   const inner = t.inner;
   if (parseQuoted(p, inner) !== QUOTED_OK) {
-    t.invalid(p, REASON_ICMP_QUOTED_UNREADABLE, 0, 0, 0);
+    t.invalid(p, REASON_ICMP_QUOTED_UNREADABLE);
     return TRACK_INVALID;
   }
   if (inner.protocol === IPPROTO_GRE && t.greKeys.count !== 0) t.completeGre(inner);
   const wanted = t.scratch;
   if (!invertTuple(inner.tuple, wanted)) {
-    t.invalid(p, REASON_ICMP_NOT_A_QUERY, (inner.tuple[T_PORTS]! >> 8) & 0xff, 0, 0);
+    t.invalid(p, REASON_ICMP_NOT_A_QUERY, (inner.tuple[T_PORTS]! >> 8) & 0xff);
     return TRACK_INVALID;
   }
   const ref = t.lookup(p, wanted);
   if (ref < 0) {
-    t.invalid(p, REASON_ICMP_QUOTED_UNKNOWN, 0, 0, 0);
+    t.invalid(p, REASON_ICMP_QUOTED_UNKNOWN);
     return TRACK_INVALID;
   }
   // the error must go to the one who sent what it quotes
   t.table.readTuple(ref >> 1, ref & 1, wanted);
   for (let i = 0; i < 4; i++) {
     if (wanted[T_DST + i] !== p.tuple[T_DST + i]) {
-      p.reasonArgs[3] = wanted[T_DST + 3]!;
-      t.invalid(p, REASON_ICMP_OUTER_ADDRESS, wanted[T_DST]!, wanted[T_DST + 1]!, wanted[T_DST + 2]!);
+      const at = T_DST;
+      t.invalid(p, REASON_ICMP_OUTER_ADDRESS, wanted[at]!, wanted[at + 1]!, wanted[at + 2]!, wanted[at + 3]!);
       return TRACK_INVALID;
     }
   }
@@ -195,7 +192,7 @@ export function icmpPacket(t: Tracker, p: Packet, slot: number, direction: numbe
   const type = t.originalIcmpType(slot);
   // ICMP over IPv6 and ICMPv6 over IPv4 are nothing
   if (four !== (p.protocol === IPPROTO_ICMP) || (four ? QUERY4 : QUERY6)[type] === 0) {
-    t.invalid(p, REASON_ICMP_NOT_A_QUERY, type, 0, 0);
+    t.invalid(p, REASON_ICMP_NOT_A_QUERY, type);
     return TRACK_INVALID;
   }
   const policy = t.table.coldOf(slot).timeouts;

@@ -3,7 +3,7 @@
  * RFC 9260 sections 8.4 and 8.5).
  */
 import { transportChecksumOk } from '../wire/checksum.js';
-import { HAS_CUT, HAS_PULLED, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
+import { HAS_PULLED, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
 import { IPCT_PROTOINFO } from './events.js';
 import {
   SCTP_CONNTRACK_COOKIE_ECHOED as CE,
@@ -129,12 +129,10 @@ function chunkThere(p: Packet, at: number): boolean {
 }
 
 function sctpError(t: Tracker, p: Packet): boolean {
-  const there = p.l3Off + p.l3Len - p.l4Off;
-  if (there < SCTP_HEADER || p.end - p.l4Off < SCTP_HEADER) return t.invalid(p, REASON_SCTP_SHORT, there, 0, 0);
-  if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) return false;
+  if (p.end - p.l4Off < SCTP_HEADER) return t.invalid(p, REASON_SCTP_SHORT, p.l3Off + p.l3Len - p.l4Off);
+  if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0) return false;
   p.has |= HAS_PULLED; // sctp_error makes it writable to read it
-  if (!transportChecksumOk(p)) return t.invalid(p, REASON_SCTP_CHECKSUM, 0, 0, 0);
-  return false;
+  return !transportChecksumOk(p) && t.invalid(p, REASON_SCTP_CHECKSUM);
 }
 
 /** Notes which of the chunk types below 32 are there, as bits in `t.chunks`; false: chunks that may not stand together. */
@@ -148,13 +146,12 @@ function basicChecks(t: Tracker, p: Packet): boolean {
     if (type === INIT || type === INIT_ACK || type === SHUTDOWN_COMPLETE) alone = 1;
     const late = (type === COOKIE_ACK || type === COOKIE_ECHO || alone === 1) && count !== 0;
     if (late || length === 0) {
-      p.reasonArgs[3] = alone;
-      t.invalid(p, REASON_SCTP_CHUNKS, count, type, length);
+      t.invalid(p, REASON_SCTP_CHUNKS, count, type, length, alone);
       return false;
     }
     if (type < 32) t.chunks |= 1 << type;
   }
-  if (count === 0) t.invalidQuietly(p, REASON_SCTP_CHUNKS, 0, 0);
+  if (count === 0) t.invalidQuietly(p, REASON_SCTP_CHUNKS);
   return count !== 0;
 }
 
@@ -168,13 +165,13 @@ function sctpNew(t: Tracker, p: Packet, base: number): boolean {
     const type = p.view.getUint8(at);
     const state = nextState(0, 0, type);
     if (state === 0 || state === IV) {
-      t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type, 0);
+      t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type);
       return false;
     }
     fine = true;
     if (type === INIT) {
       if (at + 4 + INIT_FIELDS > p.end) {
-        t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type, 0);
+        t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type);
         return false;
       }
       w[base + R_TAG + 1] = p.view.getInt32(at + 4);
@@ -205,7 +202,7 @@ export function sctpPacket(t: Tracker, p: Packet, slot: number, direction: numbe
   const base = slot << RECORD_SHIFT;
   if ((w[base + R_STATUS]! & IPS_CONFIRMED) === 0) {
     if ((t.chunks & OUT_OF_THE_BLUE) !== 0) {
-      t.invalidQuietly(p, REASON_SCTP_OUT_OF_THE_BLUE, 0, 0);
+      t.invalidQuietly(p, REASON_SCTP_OUT_OF_THE_BLUE);
       return TRACK_INVALID;
     }
     if (!sctpNew(t, p, base)) return TRACK_INVALID;
@@ -295,7 +292,7 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
     const type = p.view.getUint8(at);
     const verdict = chunkTag(t, p, base, direction, at, tag, ignore);
     if (verdict === TAG_WRONG) {
-      t.invalidQuietly(p, REASON_SCTP_CHUNK_TAG, type, 0);
+      t.invalidQuietly(p, REASON_SCTP_CHUNK_TAG, type);
       return TRACK_INVALID;
     }
     if (verdict === TAG_IGNORE) {
@@ -310,7 +307,7 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
     }
     if (type === INIT || type === INIT_ACK) {
       if (!initTag(t, p, base, direction, at, type)) {
-        t.invalidQuietly(p, REASON_SCTP_CHUNK_TAG, type, 0);
+        t.invalidQuietly(p, REASON_SCTP_CHUNK_TAG, type);
         return TRACK_INVALID;
       }
       // a repeated INIT does not keep the entry: else it could hold a port (and NAT) for ever

@@ -129,10 +129,10 @@ function pickUpSender(w: Int32Array, sender: number, receiver: number, p: Packet
 }
 
 /** A failed test: with liberal tracking the segment is taken all the same (and moves nothing). */
-function fail(t: Tracker, p: Packet, senderFlags: number, result: number, code: number, a: number, b: number): number {
+function fail(t: Tracker, p: Packet, senderFlags: number, result: number, code: number, a: number, b = 0): number {
   if ((senderFlags & FLAG_BE_LIBERAL) !== 0 || t.settings.value[SET_TCP_LIBERAL] !== 0) return WINDOW_ACCEPT;
-  if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0);
-  else t.invalid(p, code, a, b, 0);
+  if (result === WINDOW_IGNORE) t.remark(p, code, a, b);
+  else t.invalid(p, code, a, b);
   return result;
 }
 
@@ -201,7 +201,7 @@ export function inWindow(t: Tracker, p: Packet, slot: number, direction: number,
       // more than the window allows, else fine: note the end, so that the peer's ACK of it is not INVALID later
       w[sender + W_END] = end;
       w[sender + W_FLAGS] = senderFlags | FLAG_DATA_UNACKNOWLEDGED;
-      return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot, 0);
+      return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot);
     }
     return fail(t, p, senderFlags, WINDOW_INVALID, REASON_TCP_SEQ_OVER, seq, upperSeq);
   }

@@ -168,7 +168,7 @@ function tcpError(t: Tracker, p: Packet): boolean {
   if ((p.has & HAS_TCP) === 0) {
     const there = p.l3Off + p.l3Len - p.l4Off;
     if (there < 20) t.invalidQuietly(p, REASON_TCP_TRUNCATED, 20, there);
-    else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there, 0);
+    else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there);
     return true;
   }
   if (
@@ -177,8 +177,8 @@ function tcpError(t: Tracker, p: Packet): boolean {
     (p.has & CHECKSUM_UNKNOWN) === 0 &&
     !tcpChecksumOk(p)
   )
-    return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0);
-  if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0, 0);
+    return t.invalid(p, REASON_TCP_CHECKSUM);
+  if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags);
   return false;
 }
 
@@ -186,13 +186,13 @@ function tcpError(t: Tracker, p: Packet): boolean {
 function tcpNew(t: Tracker, p: Packet, base: number, index: number): boolean {
   const state = NEXT[index * STATES]!;
   if (state === IV) {
-    t.invalid(p, REASON_TCP_INVALID_NEW, index, 0, 0);
+    t.invalid(p, REASON_TCP_INVALID_NEW, index);
     return false;
   }
   const w = t.table.words;
   const original = base + R_WINDOW;
   if (state !== SS && t.settings.value[SET_TCP_LOOSE] === 0) {
-    t.invalidQuietly(p, REASON_TCP_NOT_LOOSE, 0, 0);
+    t.invalidQuietly(p, REASON_TCP_NOT_LOOSE);
     return false;
   }
   // after a reopening the reserved record is new, but a repeated look-up may bring a used one: forget everything
@@ -241,7 +241,7 @@ export function tcpPacket(t: Tracker, p: Packet, slot: number, direction: number
       t.invalid(p, REASON_TCP_STATE, index, direction, oldState);
       return TRACK_INVALID;
     } else if (newState === TW && oldState === LA && index === ACK && challengeAcked(w, base, direction)) {
-      t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0);
+      t.remark(p, REASON_TCP_CHALLENGE_ACK);
       return TRACK_ACCEPT;
     } else if (newState === S2) {
       w[base + R_STATE] = w[base + R_STATE]! | (LAST_SIMULTANEOUS_OPEN << LAST_FLAGS_SHIFT);
@@ -322,7 +322,7 @@ function ignored(t: Tracker, p: Packet, base: number, direction: number, index: 
       (flags << LAST_FLAGS_SHIFT);
   }
   if (oldState === SS && index === ACK && direction === 1) w[base + R_LAST_ACK] = p.ack;
-  t.remark(p, REASON_TCP_IGNORED, index, direction, oldState, 0);
+  t.remark(p, REASON_TCP_IGNORED, index, direction, oldState);
   return TRACK_ACCEPT;
 }
 
@@ -360,7 +360,7 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
     // seq 0 outside an established connection answers a SYN that was let through
     if (seq === 0 && !established) return RESET_CHECK;
     if (((seq - maxack) | 0) < 0 && t.settings.value[SET_TCP_IGNORE_INVALID_RST] === 0) {
-      t.invalid(p, REASON_TCP_RST, seq, maxack, 0);
+      t.invalid(p, REASON_TCP_RST, seq, maxack);
       return RESET_INVALID;
     }
     if (!established || seq === maxack) return RESET_CHECK;

@@ -87,7 +87,7 @@ export class Tracker extends Lifecycle {
     if (p.connection >= 0 || (p.state !== CT_NONE && p.state !== CT_INVALID)) return NF_ACCEPT;
     p.state = CT_INVALID;
     if (p.l4Off < 0 || (p.has & HAS_LATER_FRAGMENT) !== 0) {
-      this.invalidQuietly(p, REASON_UNTRACKABLE, 0, 0);
+      this.invalidQuietly(p, REASON_UNTRACKABLE);
       this.statistics.invalid++;
       return NF_ACCEPT;
     }
@@ -100,7 +100,7 @@ export class Tracker extends Lifecycle {
       }
       if (p.connection >= 0 || p.state === CT_UNTRACKED) return NF_ACCEPT;
     } else if ((p.has & HAS_TUPLE) === 0) {
-      this.invalidQuietly(p, REASON_NO_TUPLE, 0, 0);
+      this.invalidQuietly(p, REASON_NO_TUPLE);
       this.statistics.invalid++;
       return NF_ACCEPT;
     }
@@ -224,7 +224,7 @@ export class Tracker extends Lifecycle {
     if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) {
       reply = icmpReplyPorts(protocol, ports);
       if (reply === -1) {
-        this.invalidQuietly(p, REASON_NO_INVERSE, (ports >> 8) & 0xff, 0);
+        this.invalidQuietly(p, REASON_NO_INVERSE, (ports >> 8) & 0xff);
         return RESERVE_IMPOSSIBLE;
       }
     }
@@ -306,24 +306,21 @@ export class Tracker extends Lifecycle {
   }
 
   /** The packet is INVALID: notes why and tells the kernel log if asked to. Always true. */
-  invalid(p: Packet, code: number, a: number, b: number, c: number): boolean {
+  invalid(p: Packet, code: number, a = 0, b = 0, c = 0, d = 0): boolean {
     p.reason = code;
-    p.reasonArgs[0] = a;
-    p.reasonArgs[1] = b;
-    p.reasonArgs[2] = c;
-    this.tell(p, code);
+    this.remark(p, code, a, b, c, d);
     return true;
   }
 
   /** As `invalid`, where the kernel logs nothing. */
-  invalidQuietly(p: Packet, code: number, a: number, b: number): void {
+  invalidQuietly(p: Packet, code: number, a = 0, b = 0): void {
     p.reason = code;
     p.reasonArgs[0] = a;
     p.reasonArgs[1] = b;
   }
 
   /** The packet passes, but the kernel would log a word about it. */
-  remark(p: Packet, code: number, a: number, b: number, c: number, d: number): void {
+  remark(p: Packet, code: number, a = 0, b = 0, c = 0, d = 0): void {
     p.reasonArgs[0] = a;
     p.reasonArgs[1] = b;
     p.reasonArgs[2] = c;

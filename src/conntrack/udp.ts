@@ -3,7 +3,7 @@
  * two seconds makes it a stream (nf_conntrack_proto_udp.c).
  */
 import { transportChecksumOk } from '../wire/checksum.js';
-import { HAS_CUT, HOOK_PREROUTING, type Packet } from '../wire/packet.js';
+import { HOOK_PREROUTING, type Packet } from '../wire/packet.js';
 import {
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -32,13 +32,10 @@ const R_STREAM_AT = R_WINDOW;
 
 function udpError(t: Tracker, p: Packet): boolean {
   const there = p.l3Off + p.l3Len - p.l4Off;
-  if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there, 0, 0);
+  if (p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there);
   const length = p.view.getUint16(p.l4Off + 4);
-  if (length > there || length < UDP_HEADER) return t.invalid(p, REASON_UDP_LENGTH, length, there, 0);
-  if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) return false;
-  if (p.view.getUint16(p.l4Off + 6) === 0) return false; // no checksum was sent
-  if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0);
-  return false;
+  if (length > there || length < UDP_HEADER) return t.invalid(p, REASON_UDP_LENGTH, length, there);
+  return wrongSum(t, p);
 }
 
 /** One UDP packet of a connection; returns TRACK_ACCEPT or TRACK_INVALID. */
@@ -63,14 +60,17 @@ export function udpPacket(t: Tracker, p: Packet, slot: number, direction: number
 
 function udpLiteError(t: Tracker, p: Packet): boolean {
   const there = p.l3Off + p.l3Len - p.l4Off;
-  if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there, 0, 0);
+  if (p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there);
   const coverage = p.view.getUint16(p.l4Off + 4);
   if (coverage !== 0 && (coverage < UDP_HEADER || coverage > there))
-    return t.invalid(p, REASON_UDPLITE_COVERAGE, coverage, there, 0);
-  if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM, 0, 0, 0);
-  if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) return false;
-  if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0);
-  return false;
+    return t.invalid(p, REASON_UDPLITE_COVERAGE, coverage, there);
+  if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM);
+  return wrongSum(t, p);
+}
+
+function wrongSum(t: Tracker, p: Packet): boolean {
+  if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || transportChecksumOk(p)) return false;
+  return t.invalid(p, REASON_UDP_CHECKSUM);
 }
 
 /** One UDP-Lite packet of a connection. */

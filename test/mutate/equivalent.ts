@@ -68,19 +68,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       ],
     },
     {
-      why: 'arguments of a reason that its text does not use',
-      keys: [
-        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> 1',
-        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> (-1)',
-        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> 1 #2',
-        'fail :: if (result === WINDOW_IGNORE) t.remark(p, code, a, b, 0, 0); :: 0 -> (-1) #2',
-        'fail :: else t.invalid(p, code, a, b, 0); :: 0 -> 1',
-        'fail :: else t.invalid(p, code, a, b, 0); :: 0 -> (-1)',
-        'inWindow :: return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot, 0); :: 0 -> 1',
-        'inWindow :: return fail(t, p, senderFlags, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot, 0); :: 0 -> (-1)',
-      ],
-    },
-    {
       why: 'at 66,000 both sides of the choice are 66,000',
       keys: [
         'inWindow :: const ackWindow = w[sender + W_MAXWIN]! >>> 0 > MAX_ACK_WINDOW ? w[sender + W_MAXWIN]! : MAX_ACK_WIN… :: w[sender + W_MAXWIN]! >>> 0 > MAX_ACK_WINDOW -> (w[sender + W_MAXWIN]! >>> 0) >= (MAX_ACK_WINDOW)',
@@ -178,10 +165,7 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
         'NEXT :: ...[IV, CL, CL, CL, CL, CL, CL, CL, CL, CL], :: IV -> LA #2',
       ],
     },
-    {
-      why: 'any number that is no state does',
-      keys: ['IG :: const IG = 11; :: 11 -> 12'],
-    },
+    { why: 'any number that is no state does', keys: ['IG :: const IG = 11; :: 11 -> 12'] },
     {
       why: 'the highest index is 0x17, or 0x37',
       keys: [
@@ -192,41 +176,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     {
       why: 'compared with 0, or with itself, only',
       keys: ['(file) :: VALID_FLAGS[flags] = 1; :: 1 -> 2', 'RESET_INVALID :: const RESET_INVALID = 4; :: 4 -> 5'],
-    },
-    {
-      why: 'arguments of a reason that its text does not use',
-      keys: [
-        'tcpError :: else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there, 0); :: 0 -> 1',
-        'tcpError :: else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there, 0); :: 0 -> (-1)',
-        'tcpError :: return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #2',
-        'tcpError :: return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #2',
-        'tcpError :: return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #3',
-        'tcpError :: return t.invalid(p, REASON_TCP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #3',
-        'tcpError :: if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0,… :: 0 -> 1 #2',
-        'tcpError :: if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0,… :: 0 -> (-1) #2',
-        'tcpError :: if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0,… :: 0 -> 1 #3',
-        'tcpError :: if (VALID_FLAGS[p.tcpFlags & VALID_MASK] === 0) return t.invalid(p, REASON_TCP_FLAGS, p.tcpFlags, 0,… :: 0 -> (-1) #3',
-        'tcpNew :: t.invalid(p, REASON_TCP_INVALID_NEW, index, 0, 0); :: 0 -> 1',
-        'tcpNew :: t.invalid(p, REASON_TCP_INVALID_NEW, index, 0, 0); :: 0 -> (-1)',
-        'tcpNew :: t.invalid(p, REASON_TCP_INVALID_NEW, index, 0, 0); :: 0 -> 1 #2',
-        'tcpNew :: t.invalid(p, REASON_TCP_INVALID_NEW, index, 0, 0); :: 0 -> (-1) #2',
-        'tcpNew :: t.invalidQuietly(p, REASON_TCP_NOT_LOOSE, 0, 0); :: 0 -> 1',
-        'tcpNew :: t.invalidQuietly(p, REASON_TCP_NOT_LOOSE, 0, 0); :: 0 -> (-1)',
-        'tcpNew :: t.invalidQuietly(p, REASON_TCP_NOT_LOOSE, 0, 0); :: 0 -> 1 #2',
-        'tcpNew :: t.invalidQuietly(p, REASON_TCP_NOT_LOOSE, 0, 0); :: 0 -> (-1) #2',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> 1',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> (-1)',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> 1 #2',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> (-1) #2',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> 1 #3',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> (-1) #3',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> 1 #4',
-        'tcpPacket :: t.remark(p, REASON_TCP_CHALLENGE_ACK, 0, 0, 0, 0); :: 0 -> (-1) #4',
-        'ignored :: t.remark(p, REASON_TCP_IGNORED, index, direction, oldState, 0); :: 0 -> 1',
-        'ignored :: t.remark(p, REASON_TCP_IGNORED, index, direction, oldState, 0); :: 0 -> (-1)',
-        'resetState :: t.invalid(p, REASON_TCP_RST, seq, maxack, 0); :: 0 -> 1',
-        'resetState :: t.invalid(p, REASON_TCP_RST, seq, maxack, 0); :: 0 -> (-1)',
-      ],
     },
     {
       why: 'W_END is 0',
@@ -242,7 +191,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     {
       why: 'the number shifted is not negative, or its sign bits are masked away',
       keys: [
-        'tcpError :: else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there, 0); :: p.view.getUint8(p.l4Off + 12) >>> 4 -> (p.view.getUint8(p.l4Off + 12)) >> (4)',
         'reopens :: return last >>> 31 === direction && ((last >>> LAST_INDEX_SHIFT) & 0x7f) === RST; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'resynchronises :: if (index !== SYNACK || ((last >>> LAST_INDEX_SHIFT) & 0x7f) !== SYN || lastDirection === direction)… :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'resynchronises :: ((state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT) | ((state & LAST_FLAGS_MASK) >>> (LAST_FLAGS_SHIF… :: (state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT -> ((state & LAST_WSCALE_MASK)) >> (LAST_WSCALE_SHIFT)',
@@ -270,54 +218,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     },
   ],
   'src/conntrack/udp.ts': [
-    {
-      why: "transportChecksumOk lets cut packets and UDP's sum of 0 pass as well; these tests only spare the call",
-      keys: [
-        'udpError :: if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) r… :: p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0 -> p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0',
-        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: p.view.getUint16(p.l4Off + 6) === 0 -> false',
-        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: 0 -> 1',
-        'udpError :: if (p.view.getUint16(p.l4Off + 6) === 0) return false; :: 0 -> (-1)',
-        'udpLiteError :: if (p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0) r… :: p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0 || (p.has & HAS_CUT) !== 0 -> p.hook !== HOOK_PREROUTING || t.settings.value[SET_CHECKSUM] === 0',
-      ],
-    },
-    {
-      why: 'a capture never holds more than the packet has: the second condition is true wherever the first is',
-      keys: [
-        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER -> p.end - p.l4Off < UDP_HEADER',
-        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER -> p.end - p.l4Off < UDP_HEADER',
-      ],
-    },
-    {
-      why: 'arguments of a reason that its text does not use',
-      keys: [
-        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> 1',
-        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> (-1)',
-        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> 1 #2',
-        'udpError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> (-1) #2',
-        'udpError :: if (length > there || length < UDP_HEADER) return t.invalid(p, REASON_UDP_LENGTH, length, there, 0); :: 0 -> 1',
-        'udpError :: if (length > there || length < UDP_HEADER) return t.invalid(p, REASON_UDP_LENGTH, length, there, 0); :: 0 -> (-1)',
-        'udpError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #2',
-        'udpError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #2',
-        'udpError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #3',
-        'udpError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #3',
-        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> 1',
-        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> (-1)',
-        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> 1 #2',
-        'udpLiteError :: if (there < UDP_HEADER || p.end - p.l4Off < UDP_HEADER) return t.invalid(p, REASON_UDP_SHORT, there,… :: 0 -> (-1) #2',
-        'udpLiteError :: return t.invalid(p, REASON_UDPLITE_COVERAGE, coverage, there, 0); :: 0 -> 1',
-        'udpLiteError :: return t.invalid(p, REASON_UDPLITE_COVERAGE, coverage, there, 0); :: 0 -> (-1)',
-        'udpLiteError :: if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM, 0, 0, 0); :: 0 -> 1 #3',
-        'udpLiteError :: if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #3',
-        'udpLiteError :: if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM, 0, 0, 0); :: 0 -> 1 #4',
-        'udpLiteError :: if (p.view.getUint16(p.l4Off + 6) === 0) return t.invalid(p, REASON_UDPLITE_NO_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #4',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> 1',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> (-1)',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #2',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #2',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> 1 #3',
-        'udpLiteError :: if (!transportChecksumOk(p)) return t.invalid(p, REASON_UDP_CHECKSUM, 0, 0, 0); :: 0 -> (-1) #3',
-      ],
-    },
     {
       why: 'the sum is stored into an Int32Array',
       keys: [
