@@ -66,6 +66,8 @@ export interface Template {
   /** IPCT_ masks; -1 = all. */
   ctevents: number;
   expevents: number;
+  /** The SYN to the server that -j SYNPROXY makes. */
+  synproxy?: true;
 }
 
 /** Timeouts of one protocol in ms by its states, as `nfct add timeout` makes them. */
@@ -112,8 +114,10 @@ export class Lifecycle {
   ending: ((slot: number, help: ConnHelp) => void) | null = null;
   /** Whether connections get helpers by their ports (nf_conntrack_helper=1, kernels before 6.0). */
   helpersByPort = false;
-  /** Whether any connection ever had a helper: until then nobody looks. */
+  /** Whether any connection ever had a helper, or was begun by -j SYNPROXY: until then nobody looks. */
   helping = false;
+  /** Whether -j SYNPROXY ever began a connection. */
+  proxying = false;
   readonly timeoutPolicies = new Map<string, TimeoutPolicy>();
   /** What -j CT attaches, by Packet.template; [0] is not used. Rules add to it when they are loaded. */
   readonly templates: (Template | null)[] = [null];
@@ -192,6 +196,15 @@ export class Lifecycle {
     this.helping = true;
   }
 
+  /** -j SYNPROXY begins a connection in its client's name (nf_ct_add_synproxy). */
+  private beginProxied(slot: number): void {
+    this.table.coldFor(slot).needHelp().isProxied = true;
+    const at = (slot << RECORD_SHIFT) + R_STATUS;
+    this.table.words[at] = this.table.words[at]! | F_HELP;
+    this.helping = true;
+    this.proxying = true;
+  }
+
   /** Takes a connection's helper away; what it expects stays. */
   protected dropHelper(slot: number): void {
     const cold = this.table.coldOf(slot);
@@ -235,15 +248,21 @@ export class Lifecycle {
   protected applyTemplate(t: Template, slot: number, protocol: number, expected: boolean): void {
     const at = (slot << RECORD_SHIFT) + R_STATUS;
     const w = this.table.words;
+    if (t.synproxy === true) this.beginProxied(slot);
     if (t.helper !== '' && !expected) {
       this.assignHelper(slot, t.helper);
       w[at] = w[at]! | IPS_HELPER;
     }
-    if (t.expevents !== -1 && t.expevents !== 0) this.table.coldFor(slot).expmask = t.expevents;
     const policy = t.timeout === '' ? undefined : this.timeoutPolicies.get(t.timeout);
     if (policy !== undefined && policy.protocol === trackerOf(protocol))
       this.table.coldFor(slot).timeouts = policy.timeouts;
-    if (t.ctevents !== -1 && t.ctevents !== 0) this.table.coldFor(slot).ctmask = t.ctevents;
+    // where a rule names events of one kind only, there are none of the other
+    const ctmask = t.ctevents === -1 ? 0 : t.ctevents;
+    const expmask = t.expevents === -1 ? 0 : t.expevents;
+    if ((ctmask | expmask) === 0) return;
+    const cold = this.table.coldFor(slot);
+    cold.ctmask = ctmask;
+    cold.expmask = expmask;
   }
 
   /** Enters a connection that no packet began (a saved table); its slot, -1: no room, tuple taken or timeout over. */

@@ -11,6 +11,7 @@ import {
 import { u16 } from '../../test/support/wire-frames.js';
 import { HOOK_OUTPUT } from '../wire/packet.js';
 import { IPCT_ASSURED, IPCT_DESTROY, IPCT_MARK, IPCT_NEW, IPCT_PROTOINFO, IPCT_REPLY } from './events.js';
+import { IPEXP_NEW } from './expect-events.js';
 import type { Template } from './lifecycle.js';
 import { REASON_CLASH, REASON_NO_TUPLE, REASON_TABLE_FULL, REASON_TCP_FLAGS, REASON_UNTRACKABLE } from './reasons.js';
 import { NF_ACCEPT, NF_DROP } from './tracker.js';
@@ -222,12 +223,14 @@ describe('what -j CT gives a connection', () => {
     expect(b.events()[0]!.mask & (1 << 6)).toBe(1 << 6);
   });
   test.each([
-    ['new', IPCT_NEW, [IPCT_NEW]],
-    ['destroy', IPCT_DESTROY, [IPCT_DESTROY]],
-    ['reply', IPCT_REPLY, [IPCT_REPLY]],
-    ['all', 0, [IPCT_NEW, IPCT_REPLY, IPCT_ASSURED, IPCT_DESTROY]],
-  ])('ctevents %s', (_claim, ctevents, masks) => {
-    const b = withTemplates({ ctevents });
+    ['ctevents new', IPCT_NEW, 0, [IPCT_NEW]],
+    ['ctevents destroy', IPCT_DESTROY, 0, [IPCT_DESTROY]],
+    ['ctevents reply', IPCT_REPLY, 0, [IPCT_REPLY]],
+    ['ctevents and expevents', IPCT_NEW, IPEXP_NEW, [IPCT_NEW]],
+    ['expevents alone: none of connections', -1, IPEXP_NEW, []],
+    ['neither: all', -1, -1, [IPCT_NEW, IPCT_REPLY, IPCT_ASSURED, IPCT_DESTROY]],
+  ])('%s', (_claim, ctevents, expevents, masks) => {
+    const b = withTemplates({ ctevents, expevents });
     b.tracker.listen();
     b.template = 1;
     b.send(udp('a'));
