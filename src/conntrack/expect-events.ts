@@ -19,7 +19,6 @@ export class ExpectEventView {
   readonly mask = new Int32Array(TUPLE_WORDS);
   /** The master's original tuple. */
   readonly master = new Int32Array(TUPLE_WORDS);
-  zone = 0;
   /** EXPECT_ bits. */
   flags = 0;
   class = 0;
@@ -29,12 +28,6 @@ export class ExpectEventView {
   leftMs = 0;
   /** ms since the epoch. */
   timeMs = 0;
-}
-
-/** The zone that is shown of a master's expectations: one that holds for a single direction is not. */
-export function shownZone(table: ConnTable, master: number): number {
-  const zones = table.zonesOf(master);
-  return (zones & 0xffff) === zones >>> 16 ? zones & 0xffff : 0;
 }
 
 /** The ring; one a tracker. Made when somebody begins to listen. */
@@ -71,7 +64,6 @@ export class ExpectEventRing {
       view.mask[i] = e.mask[i]!;
     }
     table.readTuple(e.master, 0, view.master);
-    view.zone = shownZone(table, e.master);
     view.flags = e.flags;
     view.class = e.class;
     view.helper = cold.helper;

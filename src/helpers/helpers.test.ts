@@ -52,6 +52,23 @@ describe('where helpers are asked', () => {
   });
 });
 
+describe('what is told of expectations', () => {
+  test.each([
+    ['all that happens', '', 1],
+    ['nothing, where a rule names events of connections only', ' --ctevents new', 0],
+    ['what the rule names', ' --expevents new --ctevents new', 1],
+  ])('%s; their zone never is', (_claim, given, count) => {
+    const raw = `-A PREROUTING -p tcp --dport 21 -j CT --helper ftp --zone 7${given}\n-A PREROUTING -j CT --zone 7\n`;
+    const bench = new HelperBench({ ...FTP, raw });
+    const talk = new Talk(bench, { peerPort: 21 }).open();
+    talk.say('server', '220 x\r\n');
+    talk.say('client', 'USER x\r\n');
+    talk.say('client', 'PORT 10,1,0,2,160,40\r\n');
+    const [shown] = [...bench.host.expectations()];
+    expect([shown!.zone, bench.events.length]).toEqual([0, count]);
+  });
+});
+
 test('a host has the helpers of its modules, under their names', () => {
   const { tracker } = new TrackBench();
   const asked = { makeRoom: () => true, random: () => 0, broadcastMask: () => 0 };

@@ -1,7 +1,7 @@
 /** Expectations and their events as records for people and files (cold). */
 
 import type { Expectation } from '../conntrack/expect.js';
-import { type ExpectEventView, IPEXP_NEW, shownZone } from '../conntrack/expect-events.js';
+import { type ExpectEventView, IPEXP_NEW } from '../conntrack/expect-events.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { ExpectationEvent, ExpectationRecord } from '../flow/record.js';
 import { AF_INET, T_PROTO, TUPLE_WORDS } from '../wire/packet.js';
@@ -13,7 +13,6 @@ interface Source {
   tuple: Int32Array;
   mask: Int32Array;
   master: Int32Array;
-  zone: number;
   flags: number;
   class: number;
   helper: string;
@@ -31,7 +30,8 @@ function record(s: Source): ExpectationRecord {
     tuple: flowTuple(s.tuple),
     mask: flowTuple(mask),
     master: flowTuple(s.master),
-    zone: s.zone,
+    // ctnetlink does not tell it
+    zone: 0,
     flags: s.flags,
     class: s.class,
     helper: s.helper || null,
@@ -44,8 +44,7 @@ export function expectationOf(tracker: Tracker, e: Expectation): ExpectationReco
   tracker.table.readTuple(e.master, 0, master);
   const helper = tracker.table.helperName(e.master);
   const leftMs = e.deadlineMs - tracker.clockMs;
-  const zone = shownZone(tracker.table, e.master);
-  return record({ tuple: e.tuple, mask: e.mask, master, zone, flags: e.flags, class: e.class, helper, leftMs });
+  return record({ tuple: e.tuple, mask: e.mask, master, flags: e.flags, class: e.class, helper, leftMs });
 }
 
 /** An event as `conntrack -E expect` tells it. */
