@@ -108,6 +108,7 @@ describe('calls', () => {
       return bench.state;
     });
     expect(states).toEqual([CT_RELATED, CT_ESTABLISHED]);
+    expect(bench.expected).toEqual(first === 'client' ? [] : ['gre 10.1.0.2:16384 > 10.2.0.2:128']);
     expect(talk.isSound).toBe(true);
   });
 });
