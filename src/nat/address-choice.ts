@@ -16,7 +16,7 @@ export function chooseAddress(tuple: Int32Array, range: NatRange, manip: number,
   if ((range.flags & RANGE_MAP_IPS) === 0) return;
   const at = manip === MANIP_SRC ? T_SRC : T_DST;
   const { minAddress: min, maxAddress: max } = range;
-  if (min[0] === max[0] && min[1] === max[1] && min[2] === max[2] && min[3] === max[3]) {
+  if (isOneAddress(min, max)) {
     for (let i = 0; i < ADDRESS_WORDS; i++) tuple[at + i] = min[i]!;
     return;
   }
@@ -33,4 +33,9 @@ export function chooseAddress(tuple: Int32Array, range: NatRange, manip: number,
     // the destination as it stands now, chosen or not
     if (!persistent) hash ^= swap32(tuple[T_DST + i]!);
   }
+}
+
+function isOneAddress(min: Int32Array, max: Int32Array): boolean {
+  for (let i = 0; i < ADDRESS_WORDS; i++) if (min[i] !== max[i]) return false;
+  return true;
 }

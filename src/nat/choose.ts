@@ -181,29 +181,29 @@ export class TupleChooser {
     if (ref < 0) return -1;
     const table = this.tracker.table;
     const zone = table.zonesOf(ref >> 1) & 0xffff;
-    if (this.sharesTuple(ref >> 1, 0, slot, 0) && zone === (table.zonesOf(slot) & 0xffff)) return -1;
+    if (this.sharesTuple(ref >> 1, 0, slot) && zone === (table.zonesOf(slot) & 0xffff)) return -1;
     this.tracker.statistics.found++;
     return ref;
   }
 
   /**
-   * Whether two datagrams without translation crossed, so that each began a connection, and `other` is what the answers of `slot`
-   * belong to: another port would help neither (nf_nat_used_tuple_new). Seen from here only with zones of one direction;
-   * confirmation then refuses the connection.
+   * Whether the packet that began `slot` looks like an answer of `other`, which is not translated, but is in no zone to be one: that
+   * is how two datagrams look that crossed, and another port would help neither (nf_nat_used_tuple_new). Confirmation then
+   * refuses the connection.
    */
   private isCrossed(other: number, slot: number): boolean {
     const w = this.tracker.table.words;
     const protocol = w[(slot << RECORD_SHIFT) + R_PROTO]! & 0xff;
     if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_UDPLITE) return false;
     if ((w[(other << RECORD_SHIFT) + R_STATUS]! & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) !== 0) return false;
-    return this.sharesTuple(other, 0, slot, 1) && this.sharesTuple(other, 1, slot, 0);
+    return this.sharesTuple(other, 1, slot);
   }
 
-  /** Whether one direction's tuple of a connection is that of a direction of another. */
-  private sharesTuple(slot: number, direction: number, other: number, otherDirection: number): boolean {
+  /** Whether a direction's tuple of one connection is the original one of another. */
+  private sharesTuple(slot: number, direction: number, other: number): boolean {
     const table = this.tracker.table;
     table.readTuple(slot, direction, this.other);
-    table.readTuple(other, otherDirection, this.reply);
+    table.readTuple(other, 0, this.reply);
     return sameTuple(this.other, this.reply);
   }
 

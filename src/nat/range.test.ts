@@ -8,8 +8,11 @@ import {
   NatRange,
   portInRange,
   RANGE_MAP_IPS,
+  RANGE_OFFSET,
   RANGE_PERSISTENT,
   RANGE_PORTS,
+  RANGE_RANDOM,
+  RANGE_RANDOM_FULLY,
   sourceInRange,
 } from './range.js';
 
@@ -61,6 +64,7 @@ describe('a port is in the range', () => {
     ['TCP destination', IPPROTO_TCP, MANIP_DST, [80, 80], true],
     ['UDP destination, not by its source', IPPROTO_UDP, MANIP_DST, [1000, 1000], false],
     ['SCTP source', IPPROTO_SCTP, MANIP_SRC, [1, 1000], true],
+    ['SCTP source outside', IPPROTO_SCTP, MANIP_SRC, [1001, 2000], false],
     ['ICMP id, whichever half is changed', IPPROTO_ICMP, MANIP_DST, [1000, 1000], true],
     ['ICMP id outside', IPPROTO_ICMP, MANIP_DST, [1001, 1002], false],
     ['protocols without ports are always in', IPPROTO_ESP, MANIP_SRC, [5, 6], true],
@@ -68,11 +72,25 @@ describe('a port is in the range', () => {
   it.each(rows)('%s', (_, protocol, manip, ports, expected) => {
     expect(portInRange(parsed(packetBytes({ protocol })).tuple, manip, rangeOf('', ports))).toBe(expected);
   });
+  it('by its last bit', () => {
+    const { tuple } = parsed(packetBytes({ to: 81 }));
+    expect([80, 81].map((port) => portInRange(tuple, MANIP_DST, rangeOf('', [port, port])))).toEqual([false, true]);
+  });
   it('up to 65535', () => {
     const { tuple } = parsed(packetBytes({ from: 65535 }));
     expect(portInRange(tuple, MANIP_SRC, rangeOf('', [65535, 65535]))).toBe(true);
     expect(portInRange(tuple, MANIP_SRC, rangeOf('', [0, 65534]))).toBe(false);
   });
+});
+
+it('flags are the numbers of struct nf_nat_range2', () => {
+  const flags = [RANGE_MAP_IPS, RANGE_PORTS, RANGE_RANDOM, RANGE_PERSISTENT, RANGE_RANDOM_FULLY, RANGE_OFFSET];
+  expect(flags).toEqual([1, 2, 4, 8, 16, 32]);
+});
+
+it('a new range asks for nothing', () => {
+  const { flags, minPort, maxPort, basePort, minAddress, maxAddress } = new NatRange();
+  expect([flags, minPort, maxPort, basePort, ...minAddress, ...maxAddress]).toEqual(new Array(12).fill(0));
 });
 
 it('a range of ports gets an address of its own', () => {

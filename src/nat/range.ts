@@ -5,7 +5,6 @@
  */
 import { ADDRESS_WORDS } from '../wire/address.js';
 import {
-  AF_INET,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -67,7 +66,7 @@ export class NatRange {
 
 /** Whether a tuple's source needs no change (nf_in_range). */
 export function sourceInRange(tuple: Int32Array, range: NatRange): boolean {
-  if ((range.flags & RANGE_MAP_IPS) !== 0 && !addressInRange(tuple[T_PROTO]! >> 8, tuple, T_SRC, range)) return false;
+  if ((range.flags & RANGE_MAP_IPS) !== 0 && !addressInRange(tuple, T_SRC, range)) return false;
   return (range.flags & RANGE_PORTS) === 0 || portInRange(tuple, MANIP_SRC, range);
 }
 
@@ -96,16 +95,13 @@ export function portInRange(tuple: Int32Array, manip: number, range: NatRange): 
 }
 
 /** Whether the address at `words[at..]` lies between the range's ends (nf_nat_inet_in_range). */
-function addressInRange(family: number, words: Int32Array, at: number, range: NatRange): boolean {
-  return (
-    compareAddress(family, words, at, range.minAddress) >= 0 && compareAddress(family, words, at, range.maxAddress) <= 0
-  );
+function addressInRange(words: Int32Array, at: number, range: NatRange): boolean {
+  return compareAddress(words, at, range.minAddress) >= 0 && compareAddress(words, at, range.maxAddress) <= 0;
 }
 
-/** As memcmp of the addresses' bytes: negative, 0, positive. */
-function compareAddress(family: number, words: Int32Array, at: number, other: Int32Array): number {
-  const count = family === AF_INET ? 1 : ADDRESS_WORDS;
-  for (let i = 0; i < count; i++) {
+/** As memcmp of the addresses' bytes: negative, 0, positive. Of IPv4 only the first words differ. */
+function compareAddress(words: Int32Array, at: number, other: Int32Array): number {
+  for (let i = 0; i < ADDRESS_WORDS; i++) {
     // the sign bit flipped: a signed comparison then orders unsigned words
     const a = words[at + i]! ^ 0x80000000;
     const b = other[i]! ^ 0x80000000;
