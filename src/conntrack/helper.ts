@@ -37,7 +37,16 @@ export const SEQ_BEFORE = 1;
 export const SEQ_AFTER = 2;
 export const SEQ_WORDS = 3;
 
-/** What a connection with a helper carries (struct nf_conn_help, struct nf_conn_seqadj). */
+/**
+ * Words of `ConnHelp.proxy` (struct nf_conn_synproxy): the number from which the client counts what the server sends, the timestamp
+ * that the client was given, and how far the server's timestamps are ahead of it.
+ */
+export const PROXY_NUMBER = 0;
+export const PROXY_STAMP = 1;
+export const PROXY_AHEAD = 2;
+const PROXY_WORDS = 3;
+
+/** What a connection with a helper, or behind -j SYNPROXY, carries (struct nf_conn_help, nf_conn_seqadj, nf_conn_synproxy). */
 export class ConnHelp {
   helper: HelperInfo | null = null;
   /** Of this connection's expectations the one made last; the others follow by `olderOfMaster`. */
@@ -48,6 +57,9 @@ export class ConnHelp {
   readonly data = new Int32Array(DATA_WORDS);
   /** SEQ_WORDS for each direction. */
   readonly seqAdjust = new Int32Array(2 * SEQ_WORDS);
+  /** Whether -j SYNPROXY has begun it, so that `proxy` counts. */
+  isProxied = false;
+  readonly proxy = new Int32Array(PROXY_WORDS);
 
   reset(): void {
     this.helper = null;
@@ -55,5 +67,7 @@ export class ConnHelp {
     this.expecting.fill(0);
     this.data.fill(0);
     this.seqAdjust.fill(0);
+    this.isProxied = false;
+    this.proxy.fill(0);
   }
 }

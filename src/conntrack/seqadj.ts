@@ -1,6 +1,7 @@
 /**
  * Sequence numbers of a TCP connection in whose payload NAT has changed a length (nf_conntrack_seqadj.c): from that place on what one
- * side sends has other numbers than what the other side gets, and its acknowledgments have to be turned back.
+ * side sends has other numbers than what the other side gets, and its acknowledgments have to be turned back. Behind -j SYNPROXY that is
+ * so from the beginning: the client goes by the number that the proxy gave it.
  *
  * For each direction one place is remembered: numbers after `SEQ_POSITION` differ by `SEQ_AFTER`, those up to it by `SEQ_BEFORE`.
  * That is enough while commands are answered one by one.
@@ -22,6 +23,13 @@ export function seqOffset(help: ConnHelp, direction: number, seq: number): numbe
   const a = help.seqAdjust;
   const at = direction * SEQ_WORDS;
   return ((a[at + SEQ_POSITION]! - seq) | 0) < 0 ? a[at + SEQ_AFTER]! : a[at + SEQ_BEFORE]!;
+}
+
+/** All numbers of a direction differ by `by`, from the beginning on (nf_ct_seqadj_init). */
+export function beginAdjusting(help: ConnHelp, direction: number, by: number): void {
+  const at = direction * SEQ_WORDS;
+  help.seqAdjust[at + SEQ_BEFORE] = by;
+  help.seqAdjust[at + SEQ_AFTER] = by;
 }
 
 /** The payload of the segment that begins at `seq` became `by` bytes longer (nf_ct_seqadj_set). */

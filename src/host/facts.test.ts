@@ -4,22 +4,18 @@
  */
 import { describe, expect, it, test } from 'vitest';
 import {
-  ACK,
   arrives,
   CONFIG,
   counts,
   hostWith,
   INTERFACES,
   load,
-  RST,
   SYN,
-  SYN_ACK,
   sends,
   tcp,
   udp,
 } from '../../test/support/router.js';
 import { type Bytes, ip6, u16 } from '../../test/support/wire-frames.js';
-import { VERDICT_DROP } from '../rules/context.js';
 import { Host } from './host.js';
 
 describe('-j TEE', () => {
@@ -314,14 +310,5 @@ describe('-m nfacct', () => {
       'No chain/target/match by that name.\nthere is no accounting object "b"; the host has a',
     );
     expect(() => hostWith({}, 'mangle', ['FORWARD -m nfacct --nfacct-name b'])).not.toThrow();
-  });
-});
-
-describe('-j SYNPROXY', () => {
-  it('SYNs and the ACKs after them end there, others go on, and all are in doubt', () => {
-    const host = hostWith({}, 'filter', ['FORWARD -p tcp -j SYNPROXY --mss 1460', 'FORWARD']);
-    const to = (flags: number) => arrives(host, tcp('10.1.0.2:99', '10.2.0.2:80', flags));
-    expect([SYN, ACK, RST, SYN_ACK].map(to)).toEqual([VERDICT_DROP, VERDICT_DROP, 1, 1]);
-    expect(host.doubts()).toMatchObject([{ extension: '-j SYNPROXY', packets: 4 }]);
   });
 });

@@ -12,6 +12,11 @@ export interface HostOptions {
    */
   answers?: boolean;
   /**
+   * Whether -j SYNPROXY believes an ACK that follows a SYN it has answered, though the cookie is none of this host's: for packets that
+   * clients sent to another host. Default: false.
+   */
+  foreignCookies?: boolean;
+  /**
    * Which plane's tables a packet meets first at equal priority, where rules of both are loaded (planes.ts); in the kernel that
    * whose tables were made last. Default: nft.
    */

@@ -23,6 +23,7 @@ import type { Family } from '../rules/model.js';
 import { Sets } from '../rules/set/sets.js';
 import type { SetStore } from '../rules/set/store.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
+import type { SynproxyRequest } from '../rules/target/SYNPROXY.js';
 import { transportChecksumOk } from '../wire/checksum.js';
 import { AF_INET, CT_RELATED, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, PARSE_OK, Packet, T_DST } from '../wire/packet.js';
 import { parseNetwork, reparseNetwork } from '../wire/parse.js';
@@ -47,6 +48,7 @@ import { type EmitSink, HostResult } from './results.js';
 import { PacketRoom } from './room.js';
 import type { Routing } from './routing.js';
 import { fillSets } from './sets.js';
+import { Synproxy } from './synproxy.js';
 
 /** Answers to answers do not happen; a REJECT in OUTPUT may answer an answer once more. */
 const ANSWER_DEPTH = 4;
@@ -73,6 +75,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   readonly helpers: Helpers;
   /** @internal */
   readonly engine: RuleEngine;
+  /** @internal Handshakes of -j SYNPROXY. */
+  readonly proxy: Synproxy;
   /** @internal Both planes; null while there are no rules of nft's. */
   planes: Planes | null = null;
   private readonly nftFirst: boolean;
@@ -149,6 +153,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     this.tracker = new Tracker({ settings: this.network.settings, seed, listener: this, ...ring });
     for (const [name, policy] of this.network.timeouts) this.tracker.timeoutPolicies.set(name, policy);
     this.nat = new Nat(this.tracker, this);
+    this.proxy = new Synproxy(this, seed);
+    if (options.foreignCookies) this.proxy.cookies.keepSyns();
     this.helpers = makeHelpers(this, config.modules ?? null);
     this.templates = this.tracker.templates;
     this.sets = new Sets(this);
@@ -386,6 +392,25 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     copy.busy = true;
     this.sendOwn(c, NO_SOCKET);
     copy.busy = false;
+  }
+
+  /** @internal */
+  synproxy(p: Packet, request: SynproxyRequest): void {
+    this.proxy.answer(p, request);
+  }
+
+  /**
+   * Sends a segment that no socket of the host's has made: of the connection that it says, or tracked by its own tuple.
+   * @internal
+   */
+  sendSegment(p: Packet): void {
+    p.has |= HAS_LOCAL_ORIGIN;
+    p.inInterface = 0;
+    p.outInterface = this.outInterface(p, 0);
+    if (p.outInterface === 0) return;
+    const isAttached = p.connection >= 0;
+    if (!isAttached) this.tracker.prepare(p);
+    if (this.sendOwn(p, NO_SOCKET) !== VERDICT_ACCEPT && !isAttached) this.tracker.dropped(p);
   }
 
   /** Sends a packet that the host makes by itself while another one is on its way. */

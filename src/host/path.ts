@@ -159,7 +159,10 @@ function track(h: HostKernel, p: Packet): number {
 }
 
 function confirm(h: HostKernel, p: Packet): number {
-  if (h.tracker.helping && p.connection >= 0 && h.helpers.run(p) !== NF_ACCEPT) return h.refuse(p, HOST_HELPER_REFUSES); // 300
+  if (h.tracker.helping && p.connection >= 0) {
+    if (h.tracker.proxying && !h.proxy.pass(p)) return VERDICT_DROP; // last but one
+    if (h.helpers.run(p) !== NF_ACCEPT) return h.refuse(p, HOST_HELPER_REFUSES); // last, as confirmation
+  }
   return h.tracker.confirm(p) === NF_ACCEPT ? VERDICT_ACCEPT : h.fall(p);
 }
 

@@ -48,6 +48,15 @@ export const HOST_SOCKET_ASSIGNED = 117;
 /** The connection's helper cannot track what the packet announces, or its sequence numbers could not be adjusted. */
 export const HOST_HELPER_REFUSES = 118;
 
+/** -j SYNPROXY answered the SYN in the server's place. */
+export const HOST_SYNPROXY_ANSWERED = 119;
+/** -j SYNPROXY connects to the server in the client's name: the ACK brought the right cookie. */
+export const HOST_SYNPROXY_CONNECTS = 120;
+/** -j SYNPROXY: the ACK's cookie is wrong, or too old. */
+export const HOST_SYNPROXY_COOKIE = 121;
+/** The SYN/ACK of a server behind -j SYNPROXY: its client has had one. */
+export const HOST_SYNPROXY_TAKES = 122;
+
 /** Texts by code - HOST_MARTIAN_SOURCE; %0 and %1 stand for `Packet.reasonArgs`. */
 export const HOST_REASON_TEXTS: readonly string[] = [
   'martian source address',
@@ -69,6 +78,10 @@ export const HOST_REASON_TEXTS: readonly string[] = [
   'address translation is not possible',
   'a socket of the host has it (TPROXY), but it is routed elsewhere',
   'the helper cannot track what it announces',
+  "answered in the server's place (SYNPROXY)",
+  'the cookie is right, the server is told (SYNPROXY)',
+  'the cookie is wrong or too old (SYNPROXY)',
+  'the client has had a SYN/ACK: both ends get an ACK (SYNPROXY)',
 ];
 
 /** Stable short names by code - HOST_MARTIAN_SOURCE, for counting. */
@@ -92,4 +105,8 @@ export const HOST_REASON_NAMES: readonly string[] = [
   'nat-failed',
   'socket-assigned',
   'helper-refuses',
+  'synproxy-answered',
+  'synproxy-connects',
+  'synproxy-cookie',
+  'synproxy-takes',
 ];

@@ -241,7 +241,7 @@ class HostAdapter implements ReplayHost {
 /** Memory for the whole table is reserved when the host is made. */
 function makeSimulated({ config, answers, firstPlane }: HostSetup): Host {
   try {
-    return new Host(config, { eventRing: EVENT_RING, answers, firstPlane });
+    return new Host(config, { eventRing: EVENT_RING, answers, firstPlane, foreignCookies: true });
   } catch (e) {
     const max = 'net.netfilter.nf_conntrack_max';
     if (!(e instanceof RangeError) || config.sysctl?.[max] === undefined) throw e;

@@ -8,6 +8,7 @@ import type { Packet } from '../wire/packet.js';
 import type { HostFacts } from './host-facts.js';
 import type { Family, Position, Rule } from './model.js';
 import type { SetStore } from './set/store.js';
+import type { SynproxyRequest } from './target/SYNPROXY.js';
 
 /** Results of a target and of a table walk: the next rule decides. */
 export const VERDICT_CONTINUE = -1;
@@ -76,6 +77,8 @@ export interface LoadContext {
   sets: SetStore | null;
   /** Registers a template and returns its number for Packet.template (never 0). */
   template(t: Template): number;
+  /** Somewhere to count the packets that an answer of this rule rests on what the host cannot know; `why` says what that is. */
+  doubt(why: string): { packets: number };
   /** RuleError with the rule's position; `status` 1: the kernel refuses it, 2: parameter problem. */
   fail(message: string, status?: 1 | 2): never;
 }
@@ -113,6 +116,8 @@ export interface RuleContext {
   log(p: Packet, request: LogRequest): void;
   /** Answers the packet as REJECT does; `type` is a REJECT_ code of rules/target/REJECT. */
   reject(p: Packet, type: number): void;
+  /** Answers the SYN of a client as -j SYNPROXY does, or tells the server once the client's ACK has shown that it is there. */
+  synproxy(p: Packet, request: SynproxyRequest): void;
   /** Answers the packet with an ICMP error of its family; `info`: an MTU, or where the wrong byte is, from the IP header on. */
   answerError(p: Packet, type: number, code: number, info: number): void;
   /**

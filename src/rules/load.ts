@@ -250,10 +250,11 @@ function loadRules(chain: LoadedChain, table: LoadedTable, host: EngineHost, opt
     }
     context.rule = rule;
     context.hooks = index < reachable ? chain.hooks : 0;
+    context.number = index + 1;
     const lack = whatIsLacking(rule, table);
     try {
       if (lack !== null) throw new RuleError(lack, rule.position, 1);
-      const place = { family: table.family, table: table.name, chain: chain.chain.name, number: index + 1, rule };
+      const { place } = context;
       const matches = rule.matches.map((m) =>
         doubted('-m', m, m.extension.load!(m.spec, context), place, table, context),
       );
@@ -313,6 +314,8 @@ function lacking(kind: string, extension: Extension, table: LoadedTable): string
 class ChainContext implements LoadContext {
   /** The rule that is being loaded. */
   rule!: Rule;
+  /** Its place in the chain, from 1. */
+  number = 0;
   hooks = 0;
   readonly family: Family;
   readonly table: string;
@@ -322,11 +325,14 @@ class ChainContext implements LoadContext {
   readonly facts: LoadContext['facts'];
   readonly sets: LoadContext['sets'];
 
+  private readonly doubts: Doubt[];
+
   constructor(
     chain: LoadedChain,
     table: LoadedTable,
     private readonly host: EngineHost,
   ) {
+    this.doubts = table.doubts;
     this.family = table.family;
     this.table = table.name;
     this.chain = chain.chain.name;
@@ -334,6 +340,19 @@ class ChainContext implements LoadContext {
     this.interfaces = host.interfaces;
     this.facts = host.facts ?? NO_FACTS;
     this.sets = host.setStore ?? null;
+  }
+
+  /** Where the rule stands. */
+  get place(): Pick<Doubt, 'family' | 'table' | 'chain' | 'number' | 'rule'> {
+    return { family: this.family, table: this.table, chain: this.chain, number: this.number, rule: this.rule };
+  }
+
+  doubt(why: string): Doubt {
+    const { target } = this.rule;
+    const extension = target?.kind === 'extension' ? `-j ${target.extension.name}` : '';
+    const doubt: Doubt = { ...this.place, extension, why, packets: 0 };
+    this.doubts.push(doubt);
+    return doubt;
   }
 
   get protocol(): Rule['protocol'] {

@@ -37,6 +37,7 @@ export function testHost(...names: string[]): TestHost {
     checksumOk: () => true,
     log: () => {},
     reject: () => {},
+    synproxy: () => {},
     answerError: () => {},
     duplicate: () => {},
     reparse: () => {},
