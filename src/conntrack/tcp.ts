@@ -11,6 +11,7 @@ import {
   TCP_CONNTRACK_CLOSE as CL,
   TCP_CONNTRACK_CLOSE_WAIT as CW,
   TCP_CONNTRACK_ESTABLISHED as ES,
+  F_HELP,
   TCP_CONNTRACK_FIN_WAIT as FW,
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -238,6 +239,7 @@ export function tcpPacket(t: Tracker, p: Packet, slot: number, direction: number
       oldState = SS;
       newState = SR;
     } else if (newState === IV) {
+      if (t.proxying && asksProxyAgain(t, p, slot, direction, index, oldState)) return TRACK_ACCEPT;
       t.invalid(p, REASON_TCP_STATE, index, direction, oldState);
       return TRACK_INVALID;
     } else if (newState === TW && oldState === LA && index === ACK && challengeAcked(w, base, direction)) {
@@ -324,6 +326,25 @@ function ignored(t: Tracker, p: Packet, base: number, direction: number, index: 
   if (oldState === SS && index === ACK && direction === 1) w[base + R_LAST_ACK] = p.ack;
   t.remark(p, REASON_TCP_IGNORED, index, direction, oldState);
   return TRACK_ACCEPT;
+}
+
+/**
+ * Whether a client behind -j SYNPROXY asks again, with a keep-alive, before the server has answered: the SYN to the server, or its
+ * answer, got lost. The segment has to find its connection, so that another SYN can be made of it.
+ */
+function asksProxyAgain(
+  t: Tracker,
+  p: Packet,
+  slot: number,
+  direction: number,
+  index: number,
+  oldState: number,
+): boolean {
+  const w = t.table.words;
+  const base = slot << RECORD_SHIFT;
+  if (oldState !== SS || index !== ACK || direction !== 0 || w[base + R_LAST]! >>> 31 !== 0) return false;
+  if ((w[base + R_STATUS]! & F_HELP) === 0 || t.table.coldOf(slot).help?.isProxied !== true) return false;
+  return ((w[base + R_WINDOW + W_END]! - 1) | 0) === p.seq;
 }
 
 /** Whether an ACK in LAST_ACK is the challenge ACK to a SYN that was let through. */

@@ -9,9 +9,11 @@
  *   expectations  as a set, timeouts likewise
  *   events        of each connection in order; a last DESTROY may be missing on either side
  *   packets       bytes from the network header on, in order per interface; not the IP id of packets that the recording
- *                 marks `host-made`, nor their IPv6 flow label (a hash under a key drawn at boot); IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`
+ *                 marks `host-made`, nor their IPv6 flow label (a hash under a key drawn at boot); IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`;
+ *                 SYN/ACKs of SYNPROXY without what its secret and its clock decide (cookies.ts)
  *   log           lines with IN= and OUT=, without time stamps; not ID= of what the host itself sent
  */
+import { withoutCookie } from './cookies.js';
 import { diff } from './diff.js';
 import type { CapturedPacket } from './pcapng.js';
 
@@ -297,11 +299,11 @@ function withoutId(ip: Buffer): Buffer {
   const copy = Buffer.from(ip);
   if (version === 6) {
     copy.writeUInt32BE(copy.readUInt32BE(0) & 0x7ff00000, 0);
-    return copy;
+    return withoutCookie(copy);
   }
   copy.writeUInt16BE(0, 4);
   copy.writeUInt16BE(0, 10);
-  return copy;
+  return withoutCookie(copy);
 }
 
 /** Where the fragment header of an IPv6 packet begins, behind the headers that may stand before it; -1 = it has none. */
