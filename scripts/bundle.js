@@ -20,11 +20,14 @@ rmSync(at('dist'), { recursive: true, force: true });
 const bundle = await rolldown({
   input: {
     engine: at('build/engine.js'),
+    conntrack: at('build/conntrack-live.js'),
     // what benchmarks and tests of the inside use; not part of the package
     internals: at('build/internals.js'),
     'cli/main': at('build/cli/main.js'),
   },
   platform: 'node',
+  // an optional dependency with a binary for each platform, loaded when a live table is opened
+  external: ['koffi'],
 });
 await bundle.write({
   dir: at('dist'),
@@ -54,4 +57,5 @@ function copyDeclarations(path, seen) {
     copyDeclarations(`${posix.join(posix.dirname(path), from)}.d.ts`, seen);
 }
 // a build may be made without declarations, for a quick try
-if (existsSync(at('build/engine.d.ts'))) copyDeclarations('engine.d.ts', new Set());
+for (const entry of ['engine.d.ts', 'conntrack-live.d.ts'])
+  if (existsSync(at(`build/${entry}`))) copyDeclarations(entry, new Set());

@@ -3,7 +3,7 @@ import { importsOf } from './rooms.js';
 import { isShipped, type SourceFile } from './source.js';
 
 /** Files that are run or imported from outside; `internals` is for benchmarks and is not packed. */
-export const ENTRIES = ['src/engine.ts', 'src/cli/main.ts', 'src/internals.ts'];
+export const ENTRIES = ['src/engine.ts', 'src/conntrack-live.ts', 'src/cli/main.ts', 'src/internals.ts'];
 
 /**
  * Files and folders without a test of their own, and the test that covers them. That test must lead to them by imports,

@@ -1,0 +1,281 @@
+/** The kernel's connection table as a FlowSource. */
+import type { ExpectationRecord, FlowRecord } from '../flow/record.js';
+import {
+  type ExpectationChange,
+  type FlowChange,
+  type FlowEventGroups,
+  type FlowEventItem,
+  type FlowEventOptions,
+  type FlowList,
+  type FlowQuery,
+  type FlowSource,
+  FlowSourceError,
+  type FlowStatistics,
+} from '../flow/source.js';
+import * as C from './constants.js';
+import { FlowDecoder } from './decode-flow.js';
+import { writeChange, writeKey, writeQuery } from './encode-flow.js';
+import { ENOENT } from './error.js';
+import { EventStream } from './events.js';
+import { Exchange, isUnknownToKernel, type ReadMessage, type WriteRequest } from './exchange.js';
+import { ExpectationDecoder, writeExpectation, writeExpectationKey } from './expectation.js';
+import { LABEL_FILE, LabelNames } from './labels.js';
+import { isNarrowed, matchesQuery } from './match.js';
+import { decodeStatistics, decodeTotals } from './statistics.js';
+import type { NetlinkSocket, NetlinkSystem } from './system.js';
+
+/** How a live table is opened. */
+export interface NetlinkOptions {
+  /** File of a network namespace: `/var/run/netns/NAME`, `/proc/PID/ns/net`; default: this process's. */
+  namespace?: string;
+  /** Names of labels; default: those of /etc/xtables/connlabel.conf. */
+  labelNames?: LabelNames;
+  /** Fill in `details` of records; default: no. */
+  details?: boolean;
+}
+
+const LIST_MESSAGES: Record<FlowList, number> = {
+  conntrack: C.MSG_GET,
+  dying: C.MSG_CT_GET_DYING,
+  unconfirmed: C.MSG_CT_GET_UNCONFIRMED,
+};
+
+const CONNTRACK = C.SUBSYS_CONNTRACK << 8;
+const EXPECT = C.SUBSYS_EXPECT << 8;
+
+/** The kernel's table of one network namespace. Each listing and each stream of events has a socket of its own. */
+export class NetlinkFlowSource implements FlowSource {
+  private readonly system: NetlinkSystem;
+  private readonly namespace: string | null;
+  private readonly labelNames: LabelNames;
+  private readonly wantsDetails: boolean;
+  private commands: { socket: NetlinkSocket; exchange: Exchange } | null = null;
+  /** Ends when the last command ended; one follows the other, because they share a socket. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(system: NetlinkSystem, options: NetlinkOptions = {}) {
+    this.system = system;
+    this.namespace = options.namespace ?? null;
+    this.labelNames = options.labelNames ?? LabelNames.parse(system.readText(LABEL_FILE) ?? '');
+    this.wantsDetails = options.details ?? false;
+  }
+
+  /** Closes the socket of commands; the next command opens another. */
+  close(): void {
+    this.commands?.socket.close();
+    this.commands = null;
+  }
+
+  async *list(list: FlowList, query: FlowQuery): AsyncGenerator<FlowRecord[], void> {
+    const message = query.zero ? C.MSG_CT_GET_CTRZERO : LIST_MESSAGES[list];
+    const narrowed = isNarrowed(query);
+    let withQuery = narrowed && list === 'conntrack';
+    for (;;) {
+      const decoder = this.flowDecoder();
+      const records = this.dump('list connections', decoder, (w, flags, sequence) => {
+        w.begin(CONNTRACK | message, flags, sequence, queryFamily(query));
+        if (withQuery) writeQuery(w, query);
+        w.end();
+      });
+      try {
+        for await (const batch of records) {
+          const wanted = narrowed ? batch.filter((record) => matchesQuery(record, query)) : batch;
+          if (wanted.length > 0) yield wanted;
+        }
+        return;
+      } catch (error) {
+        // a refusal of the filter comes before anything else; without it the kernel sends everything
+        if (!withQuery || !isUnknownToKernel(error)) throw error;
+        withQuery = false;
+      }
+    }
+  }
+
+  async get(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
+    const decoder = this.flowDecoder();
+    const [found] = await this.command(
+      'get the connection',
+      (w, flags, sequence) => {
+        w.begin(CONNTRACK | C.MSG_GET, flags, sequence, record.family);
+        writeKey(w, record, byReply, false);
+        w.end();
+      },
+      (buffer, at, end) => decoder.decode(buffer, at, end),
+    );
+    if (found === undefined) throw new FlowSourceError('there is no such connection', ENOENT);
+    return found;
+  }
+
+  async create(change: FlowChange): Promise<void> {
+    await this.change('create the connection', change, C.NLM_F_CREATE | C.NLM_F_EXCL);
+  }
+
+  async update(change: FlowChange): Promise<void> {
+    await this.change('update the connection', change, 0);
+  }
+
+  private async change(operation: string, change: FlowChange, extraFlags: number): Promise<void> {
+    await this.command(operation, (w, flags, sequence) => {
+      w.begin(CONNTRACK | C.MSG_NEW, flags | extraFlags, sequence, change.record.family);
+      writeChange(w, change, extraFlags !== 0, this.labelNames);
+      w.end();
+    });
+  }
+
+  async delete(record: FlowRecord, byReply: boolean): Promise<void> {
+    await this.command('delete the connection', (w, flags, sequence) => {
+      w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, record.family);
+      writeKey(w, record, byReply, true);
+      w.end();
+    });
+  }
+
+  async flush(family: 0 | 2 | 10): Promise<void> {
+    await this.command('flush the table', (w, flags, sequence) => {
+      w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, family).end();
+    });
+  }
+
+  async *listExpectations(family: 0 | 2 | 10): AsyncGenerator<ExpectationRecord[], void> {
+    const decoder = new ExpectationDecoder({ details: this.wantsDetails });
+    yield* this.dump('list expectations', decoder, (w, flags, sequence) => {
+      w.begin(EXPECT | C.MSG_GET, flags, sequence, family).end();
+    });
+  }
+
+  async getExpectation(record: ExpectationRecord): Promise<ExpectationRecord> {
+    const decoder = new ExpectationDecoder({ details: this.wantsDetails });
+    const [found] = await this.command(
+      'get the expectation',
+      (w, flags, sequence) => {
+        w.begin(EXPECT | C.MSG_GET, flags, sequence, record.family);
+        writeExpectationKey(w, record);
+        w.end();
+      },
+      (buffer, at, end) => decoder.decode(buffer, at, end),
+    );
+    if (found === undefined) throw new FlowSourceError('there is no such expectation', ENOENT);
+    return found;
+  }
+
+  async createExpectation(change: ExpectationChange): Promise<void> {
+    await this.command('create the expectation', (w, flags, sequence) => {
+      const extraFlags = C.NLM_F_CREATE | C.NLM_F_EXCL;
+      w.begin(EXPECT | C.MSG_NEW, flags | extraFlags, sequence, change.record.family);
+      writeExpectation(w, change.record);
+      w.end();
+    });
+  }
+
+  async deleteExpectation(record: ExpectationRecord): Promise<void> {
+    await this.command('delete the expectation', (w, flags, sequence) => {
+      w.begin(EXPECT | C.MSG_DELETE, flags, sequence, record.family);
+      writeExpectationKey(w, record);
+      w.end();
+    });
+  }
+
+  async flushExpectations(): Promise<void> {
+    await this.command('flush the expectations', (w, flags, sequence) => {
+      w.begin(EXPECT | C.MSG_DELETE, flags, sequence).end();
+    });
+  }
+
+  async count(): Promise<{ count: number; limit: number }> {
+    const [totals] = await this.command(
+      'count connections',
+      (w, flags, sequence) => {
+        w.begin(CONNTRACK | C.MSG_CT_GET_STATS, flags, sequence).end();
+      },
+      decodeTotals,
+    );
+    return totals ?? { count: 0, limit: 0 };
+  }
+
+  async statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]> {
+    const type = table === 'conntrack' ? CONNTRACK | C.MSG_CT_GET_STATS_CPU : EXPECT | C.MSG_EXPECT_GET_STATS_CPU;
+    const decoder = {
+      decode: (buffer: Parameters<typeof decodeStatistics>[0], at: number, end: number) =>
+        decodeStatistics(buffer, at, end, table),
+    };
+    const all: FlowStatistics[] = [];
+    for await (const batch of this.dump('read statistics', decoder, (w, flags, sequence) => {
+      w.begin(type, flags, sequence).end();
+    }))
+      all.push(...batch);
+    return all;
+  }
+
+  events(
+    groups: FlowEventGroups,
+    isExpect: boolean,
+    bufferBytes: number,
+    options: FlowEventOptions = {},
+  ): AsyncIterable<readonly FlowEventItem[]> {
+    return {
+      [Symbol.asyncIterator]: () =>
+        new EventStream(this.system, () => this.system.open(this.namespace), {
+          groups,
+          isExpect,
+          bufferBytes,
+          decode: { labelNames: this.labelNames, details: this.wantsDetails },
+          signal: options.signal ?? null,
+          snapshot: options.resynchronise ? () => this.list('conntrack', EVERYTHING) : null,
+        }),
+    };
+  }
+
+  private flowDecoder(): FlowDecoder {
+    const decoder = new FlowDecoder({ labelNames: this.labelNames, details: this.wantsDetails });
+    decoder.nowSeconds = this.nowSeconds();
+    return decoder;
+  }
+
+  private nowSeconds(): number {
+    return Math.floor(this.system.nowUs() / 1e6);
+  }
+
+  private async command<T>(operation: string, write: WriteRequest, read: ReadMessage<T> | null = null): Promise<T[]> {
+    const mine = this.turn.then(() => {
+      this.commands ??= this.openCommands();
+      return this.commands.exchange.command(operation, write, read);
+    });
+    // what one command throws is not the next one's
+    this.turn = mine.catch(() => {});
+    return mine;
+  }
+
+  private openCommands(): { socket: NetlinkSocket; exchange: Exchange } {
+    const socket = this.system.open(this.namespace);
+    return { socket, exchange: new Exchange(this.system, socket) };
+  }
+
+  private async *dump<T>(
+    operation: string,
+    decoder: { decode: ReadMessage<T>; nowSeconds?: number },
+    write: WriteRequest,
+  ): AsyncGenerator<T[], void> {
+    const socket = this.system.open(this.namespace);
+    try {
+      const exchange = new Exchange(this.system, socket);
+      yield* exchange.dump(operation, write, (buffer, at, end) => {
+        // once a datagram: ages are whole seconds
+        if (at === 0 && decoder.nowSeconds !== undefined) decoder.nowSeconds = this.nowSeconds();
+        return decoder.decode(buffer, at, end);
+      });
+    } finally {
+      socket.close();
+    }
+  }
+}
+
+/** All connections of both families. */
+export const EVERYTHING: FlowQuery = { family: 0, mark: null, status: null, zone: null, tuple: null, zero: false };
+
+/** The family of a query: its own, or that of its addresses, without which the kernel cannot compare them. */
+function queryFamily(query: FlowQuery): number {
+  if (query.family !== 0 || query.tuple === null) return query.family;
+  const { original, reply } = query.tuple;
+  const address = original.source ?? original.destination ?? reply.source ?? reply.destination;
+  return address === null ? 0 : address.includes(':') ? 10 : 2;
+}
