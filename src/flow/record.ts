@@ -103,6 +103,34 @@ export interface FlowRecord {
   vtags: { original: number; reply: number } | null;
   /** GRE timeouts in seconds, which only /proc shows. */
   greTimeouts: { timeout: number; stream: number } | null;
+  /** What the kernel keeps and no text shows; there where a live table was asked for it. */
+  details?: FlowDetails;
+}
+
+/** What the kernel keeps of a connection and no text of conntrack(8) shows; null: this one has none. */
+export interface FlowDetails {
+  /** Window scales (shifts) and IP_CT_TCP_FLAG_ bits of both directions. */
+  tcp: { scaleOriginal: number; scaleReply: number; flagsOriginal: number; flagsReply: number } | null;
+  /** State and role as the kernel numbers them, and the sequence number of the handshake. */
+  dccp: { state: number; role: number; handshakeSequence: bigint } | null;
+  /** How NAT helpers shift the sequence numbers of the original direction. */
+  adjustOriginal: SequenceAdjustment | null;
+  /** Of the reply direction. */
+  adjustReply: SequenceAdjustment | null;
+  /** SYNPROXY: initial sequence number, initial timestamp, and the offset between both sides' timestamps. */
+  synproxy: { isn: number; its: number; timestampOffset: number } | null;
+  /** The connection that announced this one: its original tuple and its protocol. */
+  master: { tuple: FlowTuple; protocol: number } | null;
+}
+
+/** A shift of one direction's sequence numbers. */
+export interface SequenceAdjustment {
+  /** Sequence number from which on `offsetAfter` holds. */
+  correctionPosition: number;
+  /** Bytes, signed. */
+  offsetBefore: number;
+  /** Bytes, signed. */
+  offsetAfter: number;
 }
 
 /** What happened to a connection. */
@@ -144,6 +172,20 @@ export interface ExpectationRecord {
   class: number;
   /** Name of the master's helper. */
   helper: string | null;
+  /** What no text shows; there where a live table was asked for it. */
+  details?: ExpectationDetails;
+}
+
+/** What the kernel keeps of an expectation and no text of conntrack(8) shows. */
+export interface ExpectationDetails {
+  /** The kernel's number of it. */
+  id: number;
+  /** Protocol number of the master, which may be another than that of what is expected. */
+  masterProtocol: number;
+  /** Name of the function that is called when it comes: `nat-follow-master`; null: none. */
+  function: string | null;
+  /** How the expected connection is translated: 0 in the original, 1 in the reply direction, and what is saved; null: not. */
+  nat: { direction: number; tuple: FlowTuple } | null;
 }
 
 /** A change of an expectation, as `conntrack -E expect` shows it. */

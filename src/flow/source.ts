@@ -64,6 +64,8 @@ export interface FlowChange {
   destinationNat: NatRange | null;
   /** Labels that the change may touch: names or numbers; null: all. Those that `record.labels` lacks are cleared. */
   labelMask: readonly string[] | null;
+  /** Bits of the mark that the change may touch; all where it is absent. */
+  markMask?: number;
 }
 
 /** An expectation to create. */
@@ -90,8 +92,31 @@ export interface FlowLoss {
   bufferBytes: number;
 }
 
+/** A part of the table as it is after a loss, where the reader asked to be brought up to date. */
+export interface FlowSnapshot {
+  /** Connections that are there now; those not in any part of the snapshot are gone. */
+  snapshot: readonly FlowRecord[];
+  /** Whether this is the last part; events that follow are younger than the first part. */
+  complete: boolean;
+}
+
 /** What a stream of events gives: events in their order, and where some are missing. */
-export type FlowEventItem = FlowEvent | ExpectationEvent | FlowLoss;
+export type FlowEventItem = FlowEvent | ExpectationEvent | FlowLoss | FlowSnapshot;
+
+/** What stops a stream from outside: an AbortSignal is one. */
+export interface StopSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** What a reader of events may want besides them. */
+export interface FlowEventOptions {
+  /** Ends the stream, as `return()` of its iterator does. */
+  signal?: StopSignal;
+  /** After each loss the table as it is then (FlowSnapshot); default: no. */
+  resynchronise?: boolean;
+}
 
 /** Named counters, in the order in which `conntrack -S` prints them, of one CPU (or of all where `cpu` is null). */
 export interface FlowStatistics {
@@ -145,5 +170,10 @@ export interface FlowSource {
   /** Statistics of each CPU. */
   statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]>;
   /** Events until the reader stops; `bufferBytes` 0 leaves the receive buffer as the system has it. */
-  events(groups: FlowEventGroups, isExpect: boolean, bufferBytes: number): AsyncIterable<readonly FlowEventItem[]>;
+  events(
+    groups: FlowEventGroups,
+    isExpect: boolean,
+    bufferBytes: number,
+    options?: FlowEventOptions,
+  ): AsyncIterable<readonly FlowEventItem[]>;
 }
