@@ -23,6 +23,23 @@ describe('where helpers are asked', () => {
     const [left] = bench.send('server', error);
     expect([bench.state, left!.destination, left!.isSound]).toEqual([CT_RELATED, CLIENT, true]);
   });
+  test('an ICMP error of the client about a connection whose numbers are adjusted is taken for a segment', () => {
+    const bench = new HelperBench({ ...FTP, nat: '-A POSTROUTING -o r1 -j SNAT --to-source 123.123.123.123\n' });
+    const talk = new Talk(bench, { peerPort: 21 }).open();
+    talk.say('server', '220 x\r\n');
+    talk.say('client', 'USER x\r\n');
+    talk.say('client', 'PORT 10,1,0,2,160,40\r\n');
+    const quoted = ip4(6, [...u16(21), ...u16(40000), ...u32(1), ...u32(0), ...u32(0), ...u32(0)], {
+      source: SERVER,
+      destination: CLIENT,
+    });
+    let out: number[] | undefined;
+    bench.host.onEmit = (bytes, start, end) => {
+      out = [...bytes.slice(start, end)];
+    };
+    bench.send('client', ip4(1, [3, 1, 0, 0, ...u32(5000), ...quoted], { source: CLIENT, destination: SERVER }));
+    expect(out?.slice(24, 28)).toEqual(u32(5007));
+  });
   test('a connection that does not exist any longer expects nothing', () => {
     const bench = new HelperBench(FTP);
     const talk = new Talk(bench, { peerPort: 21 }).open();

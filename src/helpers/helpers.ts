@@ -6,7 +6,7 @@ import { F_HELP, IPS_SEQ_ADJUST, R_STATUS, RECORD_SHIFT } from '../conntrack/lay
 import { adjustSegment } from '../conntrack/seqadj.js';
 import { NF_ACCEPT, NF_DROP, type Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
-import { CT_RELATED, IPPROTO_TCP, type Packet } from '../wire/packet.js';
+import { CT_RELATED, type Packet } from '../wire/packet.js';
 import { HelpContext, type Helper, type HelperHost } from './helper.js';
 import { moduleHelpers } from './modules.js';
 
@@ -45,7 +45,8 @@ export class Helpers {
       const verdict = helper.help(c);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    if ((status & IPS_SEQ_ADJUST) === 0 || p.protocol !== IPPROTO_TCP) return NF_ACCEPT;
+    if ((status & IPS_SEQ_ADJUST) === 0) return NF_ACCEPT;
+    // an ICMP error of the original direction comes here, too, and the kernel takes it for a segment
     if (adjustSegment(p, help, p.connection & 1)) return NF_ACCEPT;
     c.tracker.statistics.drop++;
     return NF_DROP;

@@ -10,7 +10,7 @@ export function makeHelpers(host: HostKernel, modules: readonly string[] | null)
   tracker.helpersByPort = network.sysctl.number('net.netfilter.nf_conntrack_helper', 0) !== 0;
   const asked = {
     makeRoom: host.makeRoom.bind(host),
-    random: host.random.bind(host),
+    random: () => host.random(),
     broadcastMask: (dev: number, address: number) => broadcastMask(routing.addresses, dev, address),
   };
   return new Helpers(tracker, nat, asked, modules);
