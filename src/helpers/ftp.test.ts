@@ -71,9 +71,16 @@ describe('announcements', () => {
   test.each([
     ['EPRT', 'client', 'EPRT |2|fd00:1::2|41004|\r\n', ['tcp fd00:2::2:* > fd00:1::2:41004']],
     ['229', 'server', '229 (|||42004|)\r\n', ['tcp fd00:1::2:* > fd00:2::2:42004']],
+    ['PORT names somebody else', 'client', 'PORT 10,1,0,2,160,40\r\n', []],
+    [
+      'PORT with the beginning of the own address',
+      'client',
+      'PORT 253,0,0,1,160,40\r\n',
+      ['tcp fd00:2::2:* > fd00:1::2:41000'],
+    ],
   ] as const)('IPv6: %s', (_name, who, line, expected) => {
     const { bench, talk } = control({ family: 10 });
-    talk.say(who, line);
+    expect(talk.say(who, line)).toBe(line);
     expect(bench.expected).toEqual(expected);
   });
   test('loose: any address, if the module says so', () => {

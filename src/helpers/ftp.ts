@@ -125,12 +125,13 @@ function readNumbers(c: HelpContext, at: number, term: number): boolean {
   if (length === 0) return false;
   found.at = at;
   found.length = length;
-  found.family = AF_INET;
-  found.address.fill(0);
+  // over IPv6 the kernel takes them for the beginning of the client's address, which so is somebody else's
+  found.family = c.p.family;
+  for (let i = 0; i < 4; i++) found.address[i] = c.own[T_SRC + i]!;
   found.address[0] = (n[0]! << 24) | (n[1]! << 16) | (n[2]! << 8) | n[3]!;
   // numbers above 255 are not refused: the port is what remains of the sum
   found.port = ((n[4]! << 8) | n[5]!) & 0xffff;
-  return c.p.family === AF_INET;
+  return true;
 }
 
 /** Reads `count` numbers into `c.found.numbers`; the length of their text, 0: they are not there, or not followed by `term`. */
