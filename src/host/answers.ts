@@ -6,7 +6,7 @@
  * with room for a link-layer header before it, valid until the next answer. It still has to pass OUTPUT and POSTROUTING.
  *
  * Differences from the kernel, which draws or hashes: the IP id counts from 1, the IPv6 flow label of ICMPv6 errors is 0 (the
- * kernel hashes with a key of each boot). Rate limits (icmp_ratelimit) are off.
+ * kernel hashes with a key of each boot).
  */
 import { writeHeaderChecksum } from '../conntrack/fragment-headers.js';
 import {

@@ -1,16 +1,22 @@
 import { describe, expect, test } from 'vitest';
+import { AF_INET, AF_INET6 } from '../wire/packet.js';
 import { ErrorPeers } from './error-peers.js';
 
 const A = 0x0a010002;
 
+/** Whether one more message that costs a second, of which five are saved up, may be sent to a peer. */
+function allows(peers: ErrorPeers, nowMs: number, address = A): boolean {
+  return peers.allows(Int32Array.of(address, 0, 0, 0), 0, AF_INET, nowMs, 1000, 5);
+}
+
 /** How many of `n` tries at once are allowed. */
 function burst(peers: ErrorPeers, nowMs: number, n = 10, address = A): number {
   let allowed = 0;
-  for (let i = 0; i < n; i++) if (peers.allows(address, nowMs)) allowed++;
+  for (let i = 0; i < n; i++) if (allows(peers, nowMs, address)) allowed++;
   return allowed;
 }
 
-describe('messages to one sender', () => {
+describe('messages to one peer', () => {
   test.each([
     ['five at once', [[0, 5]]],
     [
@@ -66,20 +72,45 @@ describe('messages to one sender', () => {
   test('tries that fail cost nothing', () => {
     const peers = new ErrorPeers();
     burst(peers, 0);
-    for (let ms = 1; ms < 1000; ms += 10) expect(peers.allows(A, ms)).toBe(false);
-    expect(peers.allows(A, 1000)).toBe(true);
+    for (let ms = 1; ms < 1000; ms += 10) expect(allows(peers, ms)).toBe(false);
+    expect(allows(peers, 1000)).toBe(true);
+  });
+  test('a limit that saves more up finds what another one has left', () => {
+    const peers = new ErrorPeers();
+    const words = Int32Array.of(A, 0, 0, 0);
+    let allowed = 0;
+    while (peers.allows(words, 0, AF_INET, 0, 500, 6)) allowed++;
+    expect(allowed).toBe(6);
+    expect(burst(peers, 1000)).toBe(1);
+    expect(peers.allows(words, 0, AF_INET, 1499, 500, 6)).toBe(false);
+    expect(peers.allows(words, 0, AF_INET, 1500, 500, 6)).toBe(true);
+  });
+  test('costs of weeks are counted without overflow', () => {
+    const peers = new ErrorPeers();
+    const words = Int32Array.of(A, 0, 0, 0);
+    const weeks = 0x7fffffff;
+    expect(peers.allows(words, 0, AF_INET, 0, weeks, 6)).toBe(false);
+    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6)).toBe(true);
+    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6)).toBe(false);
   });
 });
 
-test('each sender has its own', () => {
+test('each peer has its own, each word of an address and the family tell peers apart', () => {
   const peers = new ErrorPeers();
-  for (let n = 0; n < 500; n++) expect(burst(peers, n, 6, A + n)).toBe(5);
+  for (let n = 0; n < 400; n++) expect(burst(peers, n, 6, A + n)).toBe(5);
+  for (let word = 0; word < 4; word++) {
+    const words = new Int32Array(4);
+    words[0] = A;
+    words[word] = word === 0 ? A : 7;
+    for (let i = 0; i < 5; i++) expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5)).toBe(true);
+    expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5)).toBe(false);
+  }
 });
 
-test('of more senders than are remembered the one that was silent longest is forgotten', () => {
+test('of more peers than are remembered the one that was silent longest is forgotten', () => {
   const peers = new ErrorPeers();
-  for (let n = 0; n < 100_000; n++) peers.allows(n * 7919, n);
+  for (let n = 0; n < 100_000; n++) allows(peers, n, n * 7919);
   burst(peers, 200_000);
-  for (let n = 0; n < 5; n++) peers.allows(n, 200_001);
+  for (let n = 0; n < 5; n++) allows(peers, 200_001, n);
   expect(burst(peers, 200_002)).toBe(0);
 });

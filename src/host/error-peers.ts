@@ -1,55 +1,70 @@
 /**
- * How often the host tells a sender that there is no route for its packets: five times, then once a second (net/ipv4/route.c
- * ip_error, with its sysctls error_burst and error_cost at their defaults). IPv6 has no such limit.
+ * What each peer of the host may still be told (struct inet_peer of net/ipv4/inetpeer.c): tokens, in ms, which grow with time.
  *
- * A row a sender: tokens (ms, one message costs 1000, at most 5000) and when they were counted. New senders have all of them. Rows
- * lie near their hash; where eight are taken, the one that was silent longest is forgotten: it has all of its tokens again soonest.
+ * A row a peer: tokens and when they were counted. New peers have a minute's. Rows lie near their hash; where eight are taken, the
+ * one that was silent longest is forgotten: it has all of its tokens again soonest.
  */
+import { ADDRESS_WORDS } from '../wire/address.js';
 
-const COST_MS = 1000;
-const BURST_MS = 5000;
-/** Senders that are remembered, a power of two. */
+const START_MS = 60_000;
+const MAX_TOKENS_MS = 0x7fffffff;
+/** Peers that are remembered, a power of two. */
 const ROWS = 1024;
+const ROW_SHIFT = 22;
 const PROBES = 8;
 
 export class ErrorPeers {
-  private readonly addresses = new Int32Array(ROWS);
+  private readonly addresses = new Int32Array(ROWS * ADDRESS_WORDS);
+  /** Address family of a row; 0: free. */
+  private readonly families = new Uint8Array(ROWS);
   private readonly tokensMs = new Int32Array(ROWS);
   private readonly countedMs = new Int32Array(ROWS);
-  private readonly used = new Uint8Array(ROWS);
 
-  /** Whether a sender may be told at `nowMs` (Int32 that wraps); takes its tokens if so. */
-  allows(address: number, nowMs: number): boolean {
-    const row = this.rowOf(address, nowMs);
+  /**
+   * Whether the peer at `words[at..]` may be told something at `nowMs` (Int32 that wraps) that costs `costMs`, of which at most
+   * `burst` are saved up; takes the tokens if so.
+   */
+  allows(words: Int32Array, at: number, family: number, nowMs: number, costMs: number, burst: number): boolean {
+    const row = this.rowOf(words, at, family, nowMs);
     const passed = (nowMs - this.countedMs[row]!) | 0;
+    const most = Math.min(costMs * burst, MAX_TOKENS_MS);
     // what wrapped is weeks ago
-    const tokens = passed < 0 || passed > BURST_MS ? BURST_MS : Math.min(BURST_MS, this.tokensMs[row]! + passed);
+    const tokens = passed < 0 ? most : Math.min(most, this.tokensMs[row]! + passed);
     this.countedMs[row] = nowMs;
-    this.tokensMs[row] = tokens < COST_MS ? tokens : tokens - COST_MS;
-    return tokens >= COST_MS;
+    this.tokensMs[row] = tokens < costMs ? tokens : tokens - costMs;
+    return tokens >= costMs;
   }
 
-  private rowOf(address: number, nowMs: number): number {
-    const home = Math.imul(address, 0x9e3779b1) >>> 22;
+  private rowOf(words: Int32Array, at: number, family: number, nowMs: number): number {
+    const mixed =
+      words[at]! ^ Math.imul(words[at + 1]! ^ Math.imul(words[at + 2]! ^ words[at + 3]!, 0x85ebca6b), 0xc2b2ae35);
+    const home = Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> ROW_SHIFT;
     let oldest = home;
     let longest = -1;
     for (let i = 0; i < PROBES; i++) {
       const row = (home + i) & (ROWS - 1);
-      if (this.used[row] === 0) return this.begin(row, address, nowMs);
-      if (this.addresses[row] === address) return row;
+      if (this.families[row] === 0) return this.begin(row, words, at, family, nowMs);
+      if (this.families[row] === family && this.isOf(row, words, at)) return row;
       const silent = (nowMs - this.countedMs[row]!) >>> 0;
       if (silent > longest) {
         longest = silent;
         oldest = row;
       }
     }
-    return this.begin(oldest, address, nowMs);
+    return this.begin(oldest, words, at, family, nowMs);
   }
 
-  private begin(row: number, address: number, nowMs: number): number {
-    this.used[row] = 1;
-    this.addresses[row] = address;
-    this.tokensMs[row] = BURST_MS;
+  private isOf(row: number, words: Int32Array, at: number): boolean {
+    const { addresses } = this;
+    const from = row * ADDRESS_WORDS;
+    for (let i = 0; i < ADDRESS_WORDS; i++) if (addresses[from + i] !== words[at + i]) return false;
+    return true;
+  }
+
+  private begin(row: number, words: Int32Array, at: number, family: number, nowMs: number): number {
+    for (let i = 0; i < ADDRESS_WORDS; i++) this.addresses[row * ADDRESS_WORDS + i] = words[at + i]!;
+    this.families[row] = family;
+    this.tokensMs[row] = START_MS;
     this.countedMs[row] = nowMs;
     return row;
   }

@@ -456,6 +456,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     a.has |= HAS_LOCAL_ORIGIN;
     a.inInterface = 0;
     a.outInterface = this.outInterface(a, 0);
+    if (!this.routing.errorLimits.allows(a, this.tracker.nowMs)) return;
     if (connection >= 0) {
       a.connection = connection ^ 1;
       a.state = CT_RELATED;

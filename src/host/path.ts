@@ -27,7 +27,6 @@ import {
   HOOK_POSTROUTING,
   HOOK_PREROUTING,
   type Packet,
-  T_SRC,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
 import { HOST_HELPER_REFUSES, HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
@@ -55,7 +54,7 @@ export function arrive(h: HostKernel, fragment: Packet): number {
   if (way === WAY_INPUT) return input(h, p);
   if (way === WAY_FORWARD) return forward(h, p);
   const reason = h.routing.reason;
-  if (way === WAY_ERROR && (p.family !== AF_INET || h.routing.errorPeers.allows(p.tuple[T_SRC]!, h.tracker.nowMs)))
+  if (way === WAY_ERROR && h.routing.errorLimits.allowsNoRoute(p, h.tracker.nowMs))
     h.answerError(p, h.routing.icmpType, h.routing.icmpCode, 0);
   return h.refuse(p, reason);
 }

@@ -28,7 +28,7 @@ import {
 } from '../rules/context.js';
 import { ADDRESS_WORDS } from '../wire/address.js';
 import { AF_INET, AF_INET6, IPPROTO_IGMP, type Packet, T_DST, T_SRC } from '../wire/packet.js';
-import { ErrorPeers } from './error-peers.js';
+import { ErrorLimits } from './error-limits.js';
 import { MarkedRoutes, type RouteMark } from './marked-routes.js';
 import { maskWord, PrefixTable } from './prefixes.js';
 import {
@@ -71,6 +71,7 @@ export interface RouteEntry {
 /** Sysctls as routing reads them. */
 export interface SysctlReader {
   number(name: string, fallback: number): number;
+  text(name: string, fallback: string): string;
 }
 
 /** Route types by name, as ip-route(8) and the host configuration name them. */
@@ -115,8 +116,8 @@ export class Routing {
   readonly nextHop = new Int32Array(ADDRESS_WORDS);
   /** Valid after WAY_DROP and WAY_ERROR: a HOST_ code. */
   reason = 0;
-  /** Whom the host has told of WAY_ERROR. */
-  readonly errorPeers = new ErrorPeers();
+  /** Whom the host may still tell of errors. */
+  readonly errorLimits: ErrorLimits;
   /** Valid after WAY_ERROR. */
   icmpType = 0;
   icmpCode = 0;
@@ -151,6 +152,7 @@ export class Routing {
     sysctl: SysctlReader,
   ) {
     this.addresses = addresses;
+    this.errorLimits = new ErrorLimits(sysctl);
     this.forwarding4 = new Uint8Array(interfaces.length);
     this.#reversePath = new Uint8Array(interfaces.length);
     this.forwarding6 = sysctl.number('net.ipv6.conf.all.forwarding', 0) !== 0;

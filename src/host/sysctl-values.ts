@@ -1,5 +1,6 @@
 /** Which values a kernel setting takes: those that the kernel's sysctl takes without EINVAL (asked of Linux 6.18). */
 import { SETTINGS } from '../conntrack/sysctl.js';
+import { parseBitmap } from './error-limits.js';
 
 interface Range {
   least: number;
@@ -40,7 +41,13 @@ const OTHERS: [RegExp, Range][] = [
   [/^net\.ipv4\.ipfrag_time$/, SECONDS],
   [/^net\.ipv4\.ipfrag_(high|low)_thresh$/, BYTES],
   [/^net\.ipv4\.ipfrag_max_dist$/, COUNT],
+  [/^net\.ipv4\.icmp_ratelimit$/, COUNT],
+  [/^net\.ipv4\.icmp_ratemask$/, COUNT],
+  [/^net\.ipv6\.icmp\.ratelimit$/, COUNT],
 ];
+
+/** A set of bits in the form of the kernel's proc_do_large_bitmap. */
+const BITMAP = 'net.ipv6.icmp.ratemask';
 
 const PREFIX = 'net.netfilter.nf_conntrack_';
 
@@ -57,9 +64,11 @@ function rangeOf(name: string): Range | null {
  * depends on. `name`: with dots.
  */
 export function sysctlProblem(name: string, value: number | string): string | null {
+  const text = String(value).trim();
+  if (name === BITMAP && parseBitmap(text) === null)
+    return `expected numbers from 0 to 255 as in 0-1,3-127, got "${text}"`;
   const range = rangeOf(name);
   if (range === null) return null;
-  const text = String(value).trim();
   const number = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
   if (number >= range.least && number <= range.most) return null;
   return `expected a whole number from ${range.least} to ${range.most}, got "${text}"`;
@@ -67,5 +76,5 @@ export function sysctlProblem(name: string, value: number | string): string | nu
 
 /** Whether anything here depends on a setting. `name`: with dots. */
 export function isSysctlKnown(name: string): boolean {
-  return rangeOf(name) !== null;
+  return name === BITMAP || rangeOf(name) !== null;
 }
