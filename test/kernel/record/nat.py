@@ -95,7 +95,7 @@ def sources():
 
     def run(lab, k):
         port = 1000
-        for proto in (P.UDP, P.TCP, P.ICMP6 if k.v6 else P.ICMP, P.SCTP):
+        for proto in (P.TCP,) if k.v6 else (P.UDP, P.ICMP):
             for first in range(5):
                 for second in range(5):
                     port += 1
