@@ -19,11 +19,13 @@ const AGE_MINUTES = 2;
 const MINUTE_SHIFT = 24;
 const INDEX_MASK = 0xffffff;
 
-/** A remembered SYN: its tuple, its sequence number, the index of its size, the minute. */
+/** A remembered SYN: its tuple, its sequence number, the index of its size, the minute; whether its cookie is known, and the cookie. */
 const SEEN_NUMBER = TUPLE_WORDS;
 const SEEN_INDEX = TUPLE_WORDS + 1;
 const SEEN_MINUTE = TUPLE_WORDS + 2;
-const SEEN_WORDS = TUPLE_WORDS + 3;
+const SEEN_KNOWN = TUPLE_WORDS + 3;
+const SEEN_COOKIE = TUPLE_WORDS + 4;
+const SEEN_WORDS = TUPLE_WORDS + 5;
 /** SYNs that are remembered at most; where two meet, the younger stays. */
 const SEEN_ROWS = 4096;
 
@@ -68,11 +70,12 @@ export class SynproxyCookies {
     seen[at + SEEN_NUMBER] = p.seq;
     seen[at + SEEN_INDEX] = sizeIndex(p.family, mss);
     seen[at + SEEN_MINUTE] = Math.floor(nowMs / MINUTE_MS) | 0;
+    seen[at + SEEN_KNOWN] = 0;
   }
 
   /**
-   * As `check`, for an ACK whose cookie another host made: it is right if it follows a SYN that was answered less than two minutes
-   * ago. A number that is off changes the size as it would in a cookie.
+   * As `check`, for an ACK whose cookie another host made: the first one after a SYN that was answered less than two minutes ago is
+   * right, and shows the cookie. Numbers that are off change the size as they would under a secret.
    */
   recall(p: Packet, nowMs: number): number {
     const { seen } = this;
@@ -80,7 +83,13 @@ export class SynproxyCookies {
     const at = this.row(p);
     for (let i = 0; i < TUPLE_WORDS; i++) if (seen[at + i] !== p.tuple[i]) return 0;
     if (((Math.floor(nowMs / MINUTE_MS) | 0) - seen[at + SEEN_MINUTE]!) >>> 0 >= AGE_MINUTES) return 0;
-    return sizeAt(p.family, (seen[at + SEEN_INDEX]! + seen[at + SEEN_NUMBER]! - (p.seq - 1)) & INDEX_MASK);
+    const cookie = seen[at + SEEN_KNOWN] === 0 ? (p.ack - 1) | 0 : seen[at + SEEN_COOKIE]!;
+    const off = p.ack - 1 - cookie - (p.seq - 1 - seen[at + SEEN_NUMBER]!);
+    const size = sizeAt(p.family, (seen[at + SEEN_INDEX]! + off) & INDEX_MASK);
+    if (size === 0) return 0;
+    seen[at + SEEN_KNOWN] = 1;
+    seen[at + SEEN_COOKIE] = cookie;
+    return size;
   }
 
   private row(p: Packet): number {

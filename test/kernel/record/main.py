@@ -12,6 +12,7 @@ import helpers  # noqa: E402
 import later  # noqa: E402
 import situations  # noqa: E402
 import states  # noqa: E402
+import synproxy  # noqa: E402
 import targets  # noqa: E402
 import tracking  # noqa: E402
 import witnesses  # noqa: E402
@@ -22,5 +23,5 @@ if __name__ == '__main__':
     p.add_argument('--to', default=os.path.join(os.path.dirname(os.path.abspath(__file__)), '../cases'))
     p.add_argument('--list', action='store_true')
     a = p.parse_args()
-    cases = [make() for part in (headers, contents, states, later, targets, situations, tracking, helpers, witnesses) for make in part.CASES]
+    cases = [make() for part in (headers, contents, states, later, targets, situations, tracking, helpers, synproxy, witnesses) for make in part.CASES]
     sys.exit(kit.main(cases, a.to, a.names, a.list))

@@ -149,4 +149,156 @@ def plain(lab, k):
     Ends(lab, k).open().talk()
 
 
-CASES = [lambda: case('handshake', 'a handshake with all options, data both ways, the end', plain, proxy(), families=(4, 6))]
+def no_options(lab, k):
+    """Clients without timestamps, or without any option; targets that offer little."""
+    for i, offer in enumerate((b'', mss(500), mss(1460), mss(9000) + scale(4) + SACK, stamp(77), stamp(77) + scale(2), stamp(77) + SACK, OFFER)):
+        Ends(lab, k, 1000 + i, offer=offer, answer=mss(1460) + scale(6)).open().talk()
+
+
+def congestion(lab, k):
+    """Explicit congestion notification: asked for, told in the timestamp, answered or not."""
+    for i, offer in enumerate((OFFER, OFFER.replace(SACK, b''), mss(1400))):
+        for j, answer in enumerate((SA | P.ECE, SA)):
+            e = Ends(lab, k, 1000 + 10 * i + j, offer=offer)
+            e.syn(flags=P.SYN | P.ECE | P.CWR)
+            e.ack()
+            e.synack(flags=answer)
+            e.talk()
+    Ends(lab, k, 1100).syn(flags=P.SYN | P.ECE)
+
+
+def cookies(lab, k):
+    """ACKs whose cookie, number or flags are not what they should be; repeated ones; data with the first ACK."""
+    for i, (what, kw) in enumerate((('seq', dict(seq=1002)), ('seq', dict(seq=1000)), ('seq', dict(seq=990)), ('flags', dict()), ('data', dict()), ('none', dict()))):
+        e = Ends(lab, k, 1000 + i)
+        if what != 'none':
+            e.syn()
+        if what == 'flags':
+            e.put('c', FA)
+            e.put('c', RA)
+            e.put('c', P.ACK | P.URG)
+        elif what == 'data':
+            e.put('c', PA, b'early')
+        else:
+            e.ack(**kw)
+        e.synack()
+    e = Ends(lab, k, 1020)
+    e.syn()
+    e.syn()
+    e.ack()
+    e.ack()
+    e.synack()
+    e.ack()
+    e.synack()
+    e.talk()
+
+
+def slow_server(lab, k):
+    """The server does not answer at once: keep-alives and data of the client meanwhile, a challenge ACK, a RST."""
+    for i, offer in enumerate((OFFER, mss(1300), mss(536), mss(1460) + stamp(5))):
+        e = Ends(lab, k, 1000 + i, offer=offer)
+        e.syn()
+        e.ack()
+        e.put('c', P.ACK, seq=1000)
+        e.put('c', P.ACK, b'x', seq=1000)
+        e.put('c', PA, b'data', seq=1001)
+        e.synack()
+        e.put('c', P.ACK, seq=1000)
+        e.put('c', PA, b'data', seq=1001)
+    e = Ends(lab, k, 1010)
+    e.syn()
+    e.ack()
+    e.put('s', P.ACK, seq=5555, ack=4444)
+    e.synack()
+    e.talk()
+    for i, (seq, ack) in enumerate(((0, 1001), (700000, 1001), (700000, 0), (0, 999))):
+        e = Ends(lab, k, 1020 + i)
+        e.syn()
+        e.ack()
+        e.put('s', RA if ack else P.RST, seq=seq, ack=ack, opts=b'')
+        e.synack()
+
+
+def refused(lab, k):
+    """The server refuses; the next try it takes."""
+    e = Ends(lab, k)
+    e.syn()
+    e.ack()
+    e.put('s', RA, seq=0, ack=1001, opts=b'')
+    Ends(lab, k, isn=(5000, 800000)).open().talk()
+
+
+def streams(lab, k):
+    """What is adjusted: SACK blocks, timestamps in odd places, segments out of order, errors about segments, a reset of the router."""
+    e = Ends(lab, k).open()
+    e.put('c', PA, b'0123456789')
+    e.put('s', P.ACK)
+    e.put('s', PA, b'second', seq=700011)
+    n = e.seen['c']
+    first = n - 16
+    e.put('c', P.ACK, ack=first, opts=b'\1\1\5\n' + struct.pack('!II', first + 10, n))
+    e.put('c', P.ACK, ack=first, opts=b'\1\5\n' + struct.pack('!II', first + 10, n) + b'\1')
+    e.put('s', PA, b'first-half', seq=700001, opts=b'\1\x08\n' + struct.pack('!II', 900010, 5000) + b'\0')
+    e.put('c', P.ACK, ack=n, opts=b'\x08\n' + struct.pack('!II', 5003, e.echo['c']) + b'\0\0')
+    e.put('c', P.ACK, ack=n, opts=b'\1\1\x08\x09' + struct.pack('!II', 5003, e.echo['c'])[:7] + b'\0')
+    e.put('s', P.ACK, seq=700017, opts=b'\x08\n' + struct.pack('!II', 900010, 5000) * 2 + b'\0\0')
+    for side, who in (('b', 's'), ('a', 'c')):
+        src, dst = e.addr[who]
+        number = e.next['c' if who == 's' else 's'] if who == 's' else e.seen['c']
+        quoted = P.tcp_seg(dst, src, *e.ports['c' if who == 's' else 's'], seq=number, ack=1, flags=P.ACK)
+        quoted = k.ip(P.TCP, quoted, 'a', src=dst, dst=src)
+        if k.v6:
+            lab.send(side, k.ip(P.ICMP6, P.icmp6_msg(src, dst, 1, 4, b'\0\0\0\0', quoted), side, src=src, dst=dst))
+        else:
+            lab.send(side, k.ip(P.ICMP, P.icmp_msg(3, 3, b'\0\0\0\0', quoted), side, src=src, dst=dst))
+    e.put('s', RA)
+
+
+def translated(lab, k):
+    """Behind NAT: the server is reached by an address of the router's, and sees the router's."""
+    e = Ends(lab, k, dst=k.r0)
+    e.addr['s'] = (k.b, k.a)
+    e.open().talk()
+    f = Ends(lab, k, 1001, dst=k.r0)
+    f.syn()
+    f.ack()
+    f.put('s', RA, seq=0, ack=1001, opts=b'')
+
+
+def noticed(lab, k):
+    """Rules that take SYNs without taking them out of tracking, or let the ACK pass: what the target makes of connections."""
+    e = Ends(lab, k)
+    e.syn()
+    e.ack()
+    e.synack()
+    e.put('c', P.ACK)
+    lab.send('b', k.ip(P.TCP, P.tcp_seg(k.b, k.a, 80, 1001, seq=5, ack=6, flags=SA), 'b'))
+
+
+NOTRACK = '--tcp-flags FIN,SYN,RST,ACK SYN -j CT --notrack'
+
+
+def cases():
+    yield case('handshake', 'a handshake with all options, data both ways, the end', plain, proxy(), families=(4, 6))
+    yield case('options', 'clients with few options', no_options, proxy(), families=(4, 6))
+    for name, target in (('none', ''), ('mss', '--mss 1300'), ('stamp', '--timestamp --mss 1460'), ('sack', '--sack-perm --wscale 9 --mss 70000'), ('wscale', '--timestamp --wscale 14'), ('ecn', '--timestamp --ecn --sack-perm')):
+        yield case('offers-' + name, 'a target with the options: %s' % (target or 'none'), no_options, proxy(target))
+    yield case('congestion', 'ECN', congestion, proxy(FULL + ' --ecn'), families=(4, 6))
+    yield case('congestion-not', 'ECN that the target does not offer', congestion, proxy())
+    yield case('cookies', 'ACKs that are not what they should be', cookies, proxy(), families=(4, 6))
+    yield case('slow', 'a server that answers late, or not, or with something else', slow_server, proxy(), families=(4, 6))
+    yield case('slow-loose', 'the same, with connections picked up in the middle', slow_server, proxy(), sysctl=ACCT)
+    yield case('server-refuses', 'a server that refuses once', refused, proxy(), families=(4, 6))
+    yield case('streams', 'SACK, timestamps, order, ICMP errors', streams, proxy(), families=(4, 6))
+    nat = {'OUTPUT': ['-d %s/32 -p tcp -j DNAT --to-destination %s:80' % ('10.1.0.1', '10.2.0.2')], 'PREROUTING': ['-d 10.1.0.1/32 -p tcp -j DNAT --to-destination 10.2.0.2:80'], 'POSTROUTING': ['-o r1 -j MASQUERADE']}
+    yield case('nat', 'a server behind DNAT and MASQUERADE: the target in INPUT', translated, proxy(where=('INPUT',), nat=nat))
+    yield case('snat', 'clients behind MASQUERADE', plain, proxy(nat={'POSTROUTING': ['-o r1 -j MASQUERADE']}))
+    yield case('tracked', 'SYNs that are tracked', noticed, proxy(raw=['-p udp'], state='NEW,INVALID,UNTRACKED', drop=False))
+    yield case('zone', 'clients in a zone: the SYN to the server is in none', plain, proxy(raw=['-p tcp -m tcp --dport 80 ' + NOTRACK, '-i r0 -j CT --zone 3'], drop=False))
+    raw = ['-p tcp -m tcp --dport 80 ' + NOTRACK]
+    text = proxy(raw=raw).replace('-A OUTPUT -p tcp\n', '-A OUTPUT -p tcp -m tcp --sport 80 -j CT --notrack\n-A OUTPUT -p tcp -m tcp --dport 80 -j CT --notrack\n', 1)
+    yield case('untracked', 'what the router makes is untracked: a SYN of SYNPROXY is tracked all the same', plain, text)
+    yield case('refused', 'OUTPUT drops what the target makes', plain, proxy().replace('-A OUTPUT -m conntrack --ctstate NEW\n', '-A OUTPUT -p tcp -m conntrack --ctstate NEW -j DROP\n'))
+
+
+CASES = [lambda c=c: c for c in cases()]
