@@ -78,6 +78,21 @@ test('SACK blocks are turned back, and the checksum follows where they stand at 
   expect([left.ack, left.isSound]).toEqual([edge - grown, true]);
 });
 
+test.each([
+  ['whole', [1, 1, 8, 2], true],
+  ['that goes on behind the header', [1, 1, 8, 3], false],
+  ['of no length', [1, 8, 1, 1], false],
+  ['of which only the kind is there', [1, 1, 1, 8], false],
+])('an acknowledgement in an adjusted connection with an option %s', (_claim, options, passes) => {
+  const nat = '-A POSTROUTING -o r1 -j SNAT --to-source 123.123.123.123\n';
+  const bench = new HelperBench({ helper: 'ftp', protocol: 'tcp', port: 21, nat });
+  const talk = new Talk(bench, { peerPort: 21 }).open();
+  talk.say('server', '220 x\r\n');
+  talk.say('client', 'USER x\r\n');
+  talk.say('client', 'PORT 10,1,0,2,160,40\r\n');
+  expect(talk.put('server', 16, [], options) !== null).toBe(passes);
+});
+
 test('a connection without a change of length is left alone', () => {
   const bench = new HelperBench({ helper: 'ftp', protocol: 'tcp', port: 21, nat: MASQUERADE });
   const talk = new Talk(bench, { peerPort: 21 }).open();

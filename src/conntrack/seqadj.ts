@@ -7,12 +7,13 @@
  * That is enough while commands are answered one by one.
  */
 import { replace32, TCP_CHECKSUM_AT } from '../wire/checksum.js';
-import { HAS_TCP, type Packet } from '../wire/packet.js';
+import type { Packet } from '../wire/packet.js';
 import { type ConnHelp, SEQ_AFTER, SEQ_BEFORE, SEQ_POSITION, SEQ_WORDS } from './helper.js';
 
 const TCP_HEADER_LEN = 20;
 const TCP_SEQ_AT = 4;
 const TCP_ACK_AT = 8;
+const TCP_DATA_OFFSET_AT = 12;
 const TH_ACK = 16;
 const TCPOPT_EOL = 0;
 const TCPOPT_NOP = 1;
@@ -43,7 +44,10 @@ export function noteLength(help: ConnHelp, direction: number, seq: number, by: n
   a[at + SEQ_AFTER] = (a[at + SEQ_AFTER]! + by) | 0;
 }
 
-/** Rewrites sequence and acknowledgment numbers of a segment, SACK blocks too (nf_ct_seq_adjust). False: it is too short. */
+/**
+ * Rewrites sequence and acknowledgment numbers of a segment, SACK blocks too (nf_ct_seq_adjust). False: it is too short, or its options
+ * are not whole. What is no segment is taken for one: nothing is looked at but its length.
+ */
 export function adjustSegment(p: Packet, help: ConnHelp, direction: number): boolean {
   if (p.end - p.l4Off < TCP_HEADER_LEN) return false;
   const { view, bytes, l4Off } = p;
@@ -58,8 +62,7 @@ export function adjustSegment(p: Packet, help: ConnHelp, direction: number): boo
   replace32(bytes, l4Off + TCP_CHECKSUM_AT, ack, newAck);
   view.setInt32(l4Off + TCP_ACK_AT, newAck);
   p.ack = newAck;
-  adjustSack(p, help, direction ^ 1);
-  return true;
+  return adjustSack(p, help, direction ^ 1);
 }
 
 /** By how much a number differs that the receiver of `direction` acknowledges: it has counted with the lengths of behind. */
@@ -70,28 +73,30 @@ function acknowledgedOffset(help: ConnHelp, direction: number, number: number): 
   return ((a[at + SEQ_POSITION]! - (number - before)) | 0) < 0 ? a[at + SEQ_AFTER]! : before;
 }
 
-function adjustSack(p: Packet, help: ConnHelp, direction: number): void {
-  if ((p.has & HAS_TCP) === 0) return;
-  const { view, bytes } = p;
-  const end = Math.min(p.payloadOff, p.end);
-  for (let at = p.l4Off + TCP_HEADER_LEN; at < end; ) {
+/** False: the options are not there as a whole, or one of them is not. */
+function adjustSack(p: Packet, help: ConnHelp, direction: number): boolean {
+  const { view, bytes, l4Off } = p;
+  const end = l4Off + (bytes[l4Off + TCP_DATA_OFFSET_AT]! >> 4) * 4;
+  if (end > p.end) return false;
+  for (let at = l4Off + TCP_HEADER_LEN; at < end; ) {
     const kind = bytes[at]!;
-    if (kind === TCPOPT_EOL) return;
+    if (kind === TCPOPT_EOL) return true;
     if (kind === TCPOPT_NOP) {
       at++;
       continue;
     }
     const len = at + 1 < end ? bytes[at + 1]! : 0;
-    if (len < 2 || len > end - at) return;
+    if (len < 2 || len > end - at) return false;
     if (kind === TCPOPT_SACK && len >= 10 && (len - 2) % 8 === 0) {
       for (let edge = at + 2; edge < at + len; edge += 4) {
         const number = view.getInt32(edge);
         const adjusted = (number - acknowledgedOffset(help, direction, number)) | 0;
         // an edge at an odd place changes the sum otherwise; the kernel does not look, and the checksum comes out wrong
-        replace32(bytes, p.l4Off + TCP_CHECKSUM_AT, number, adjusted);
+        replace32(bytes, l4Off + TCP_CHECKSUM_AT, number, adjusted);
         view.setInt32(edge, adjusted);
       }
     }
     at += len;
   }
+  return true;
 }
