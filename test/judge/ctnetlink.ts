@@ -2,11 +2,18 @@
  * Events of connections as the kernel's messages have them (include/uapi/linux/netfilter/nfnetlink_conntrack.h), as lines of
  * `conntrack -E`. That program gives its listening socket no room for a burst, and so cannot be asked for them itself.
  */
-import { formatEventLine } from '../../src/flow/event.js';
-import { type FlowRecord, type FlowTuple, newRecord, plainTuple } from '../../src/flow/record.js';
+import { formatEventLine, formatExpectationEventLine } from '../../src/flow/event.js';
+import {
+  type ExpectationRecord,
+  type FlowRecord,
+  type FlowTuple,
+  newRecord,
+  plainTuple,
+} from '../../src/flow/record.js';
 import { addressText, GRE, WITH_PORTS } from './packets.js';
 
 const SUBSYSTEM = 1;
+const SUBSYSTEM_EXPECTATIONS = 2;
 const MESSAGE_NEW = 0;
 const MESSAGE_DELETE = 2;
 /** NLM_F_CREATE: the connection was not there before. */
@@ -34,6 +41,15 @@ const ICMP_FIELDS = [
   [7, 8, 9],
 ] as const;
 
+const EXPECT_MASTER = 1;
+const EXPECT_TUPLE = 2;
+const EXPECT_MASK = 3;
+const EXPECT_TIMEOUT = 4;
+const EXPECT_HELPER = 6;
+const EXPECT_ZONE = 7;
+const EXPECT_FLAGS = 8;
+const EXPECT_CLASS = 9;
+
 type Attributes = Map<number, Buffer>;
 
 function attributes(data: Buffer): Attributes {
@@ -53,11 +69,12 @@ interface Tuple {
   tuple: FlowTuple;
 }
 
-function readTuple(data: Buffer): Tuple {
+/** `as`: the protocol that a mask is about, whose own number it has not. */
+function readTuple(data: Buffer, as = 0): Tuple {
   const all = attributes(data);
   const ip = attributes(all.get(TUPLE_IP)!);
   const proto = attributes(all.get(TUPLE_PROTO)!);
-  const protocol = proto.get(PROTO_NUMBER)![0]!;
+  const protocol = as || proto.get(PROTO_NUMBER)![0]!;
   const tuple = plainTuple(addressText(ip.get(1) ?? ip.get(3)!), addressText(ip.get(2) ?? ip.get(4)!));
   // a protocol that has ports is shown with them even where the kernel does not know them (DCCP since 6.16)
   const [source, destination] = PORTS.map((type) => proto.get(type)?.readUInt16BE(0) ?? 0);
@@ -96,9 +113,32 @@ function readRecord(family: number, all: Attributes): FlowRecord {
   return record;
 }
 
+function readExpectation(family: number, all: Attributes): ExpectationRecord {
+  const expected = readTuple(all.get(EXPECT_TUPLE)!);
+  return {
+    family: family === 2 ? 2 : 10,
+    protocol: expected.protocol,
+    timeout: all.get(EXPECT_TIMEOUT)?.readUInt32BE(0) ?? null,
+    tuple: expected.tuple,
+    mask: readTuple(all.get(EXPECT_MASK)!, expected.protocol).tuple,
+    master: readTuple(all.get(EXPECT_MASTER)!).tuple,
+    zone: all.get(EXPECT_ZONE)?.readUInt16BE(0) ?? 0,
+    flags: all.get(EXPECT_FLAGS)?.readUInt32BE(0) ?? 0,
+    class: all.get(EXPECT_CLASS)?.readUInt32BE(0) ?? 0,
+    helper: all.get(EXPECT_HELPER)?.toString('latin1').replace(/\0.*$/s, '') ?? null,
+  };
+}
+
+/** Lines as `conntrack -E` and `conntrack -E expect` print them. */
+export interface EventLines {
+  connections: string;
+  expectations: string;
+}
+
 /** The lines for a row of netlink messages, as they came off the socket. */
-export function eventLines(data: Buffer): string {
+export function eventLines(data: Buffer): EventLines {
   const lines: string[] = [];
+  const expectations: string[] = [];
   for (let at = 0; at + HEAD <= data.length; ) {
     const length = data.readUInt32LE(at);
     const type = data.readUInt16LE(at + 4);
@@ -110,7 +150,13 @@ export function eventLines(data: Buffer): string {
       if ((type & 255) === MESSAGE_NEW || kind === 'DESTROY')
         lines.push(formatEventLine({ type: kind, record, timestampUs: null, portid: null, progname: null }));
     }
+    if (type >> 8 === SUBSYSTEM_EXPECTATIONS) {
+      const kind = (type & 255) === MESSAGE_DELETE ? 'DESTROY' : flags & CREATE ? 'NEW' : 'UPDATE';
+      const record = readExpectation(data[at + 16]!, attributes(data.subarray(at + HEAD, at + length)));
+      expectations.push(formatExpectationEventLine({ type: kind, record, timestampUs: null }));
+    }
     at += (length + 3) & ~3;
   }
-  return lines.map((line) => `${line}\n`).join('');
+  const text = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('');
+  return { connections: text(lines), expectations: text(expectations) };
 }

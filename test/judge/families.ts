@@ -9,6 +9,7 @@ import { EchoFlow, ErrorFlow } from './flows/icmp.js';
 import { SctpFlow } from './flows/sctp.js';
 import { StrangeFlow } from './flows/strange.js';
 import { CleanTcpFlow, LastingTcpFlow, ResetTcpFlow, TcpFlow, WindowTcpFlow } from './flows/tcp.js';
+import { HELPER_FAMILIES } from './helper-families.js';
 import * as nat from './nat-rules.js';
 import type { Random } from './random.js';
 import { counting, firewall, ruleset, STATEFUL, type TableLines } from './rules.js';
@@ -32,6 +33,8 @@ export interface Plan {
   servers: readonly (readonly [string, number])[];
   /** As Scenario.isDeaf; clients and servers on the router need it. */
   isDeaf: boolean;
+  /** As Scenario.hasLog. */
+  hasLog: boolean;
 }
 
 /** A family of scenarios. */
@@ -342,8 +345,7 @@ function everything(r: Random): ReturnType<Plans> {
   return { tables, sysctls: set, flows: ALL, width: 30, pausesMs: [1500], sides: ['ab'] };
 }
 
-/** All of them. */
-export const FAMILIES: readonly Family[] = [
+const OWN: readonly Family[] = [
   {
     name: 'tcp',
     covers: 'TCP over IPv4: handshakes, windows, resets, illegal flags, orders of closing',
@@ -421,6 +423,9 @@ export const FAMILIES: readonly Family[] = [
   { name: 'everything', covers: 'all protocols, NAT, marks, firewall and short timeouts together', plan: everything },
 ];
 
+/** All of them. */
+export const FAMILIES: readonly Family[] = [...OWN, ...HELPER_FAMILIES];
+
 function matches(r: Random): ReturnType<Plans> {
   const isIpv6 = r.chance(0.35);
   const chains = ['PREROUTING', 'POSTROUTING', 'FORWARD'];
@@ -441,6 +446,7 @@ export const USUAL: Omit<Plan, 'tables' | 'flows'> = {
   packets: null,
   servers: [],
   isDeaf: false,
+  hasLog: false,
 };
 
 /** The rules of both families of a plan: those of the other one are empty. */

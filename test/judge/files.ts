@@ -53,12 +53,15 @@ interface Row {
 function pcapng(rows: readonly Row[]): Buffer {
   const chunks: Buffer[] = [];
   const writer = new PcapngWriter((bytes, start, end) => chunks.push(Buffer.from(bytes.subarray(start, end))), '');
-  const devices = { r0: writer.addInterface('r0', LINK_ETHERNET), r1: writer.addInterface('r1', LINK_ETHERNET) };
+  const names = rows.some(({ packet }) => packet.dev === 'lo')
+    ? (['r0', 'r1', 'lo'] as const)
+    : (['r0', 'r1'] as const);
+  const devices = new Map<string, number>(names.map((name) => [name, writer.addInterface(name, LINK_ETHERNET)]));
   for (const { packet, direction, comment } of rows) {
     const { time, frame, dev } = packet;
     const seconds = Number(time / 1_000_000_000n);
     const nanos = Number(time % 1_000_000_000n);
-    writer.writePacket(devices[dev], seconds, nanos, frame, 0, frame.length, frame.length, direction, comment);
+    writer.writePacket(devices.get(dev)!, seconds, nanos, frame, 0, frame.length, frame.length, direction, comment);
   }
   writer.flush();
   return Buffer.concat(chunks);
@@ -99,8 +102,9 @@ export function outputsOf(recording: Recording): Outputs & { capture: Buffer } {
   const rows = emittedOf(recording.seen).map((row) => ({ ...row, direction: 0 }));
   const capture = pcapng(rows);
   const packets: CapturedPacket[] = readPcapng(capture);
-  const { rules4, rules6, table, expectations, events } = recording;
-  return { rules4, rules6, table, expectations, events, packets, log: null, capture };
+  const { rules4, rules6, table, expectationEvents, events, log } = recording;
+  const expectations = recording.expectations + recording.expectations6;
+  return { rules4, rules6, table, expectations, expectationEvents, events, packets, log, capture };
 }
 
 /** Saves a scenario and what the kernel did as a case. */
@@ -114,6 +118,9 @@ export function writeCase(folder: string, scenario: Scenario, recording: Recordi
     'rules.v6': recording.rules6,
     'table.txt': recording.table,
     'expect.txt': recording.expectations,
+    'expect6.txt': recording.expectations6,
+    'expect-events.txt': recording.expectationEvents,
+    ...(recording.log === null ? {} : { 'log.txt': recording.log }),
     'events.txt': recording.events,
     'out.pcapng': expected.capture,
   };

@@ -3,13 +3,27 @@ import { type Family, type Plan, rulesOf, USUAL } from './families.js';
 import type { Flow } from './flows/flow.js';
 import { World } from './flows/world.js';
 import { Random } from './random.js';
-import { hasNat, type Scenario } from './scenario.js';
+import { hasNat, type Scenario, type Step } from './scenario.js';
 
 /** Packets of a scenario, where the family does not say otherwise. */
 export const USUAL_PACKETS = 2500;
 
-/** Beginnings anew at most. */
+/** Beginnings anew at most; the first ones leave out one packet each. */
 const MAX_TRIES = 40;
+const CAREFUL_TRIES = 10;
+
+/** Whether nothing shows in these steps of a scenario that the kernel draws. */
+export function isSettled(scenario: Scenario, steps: readonly Step[]): boolean {
+  if (!hasNat(scenario)) return true;
+  const { isIpv6, servers } = USUAL;
+  const options = { ...scenario, isIpv6, servers, hasNat: true, hasAnswers: !scenario.isDeaf };
+  const world = new World(new Random(scenario.name), options);
+  for (const { waitMs, side, packet } of steps) {
+    world.pause(waitMs);
+    world.send(side, packet);
+  }
+  return world.drawn.length === 0;
+}
 
 /** Interleaves conversations until there are packets enough. */
 function talk(world: World, r: Random, plan: Plan, wanted: number): void {
@@ -40,8 +54,16 @@ export function generate(family: Family, seed: number, number: number, packets =
     const options = { ...plan, ...rules, hasNat: hasNat(rules), hasAnswers: !plan.isDeaf };
     const world = new World(r, options, skipped);
     talk(world, r, plan, plan.packets ?? packets);
-    const about = { name, family: family.name, covers: family.covers, sysctls: plan.sysctls, isDeaf: plan.isDeaf };
-    if (world.drawn.length === 0 || tries === MAX_TRIES) return { ...about, ...rules, steps: world.steps };
-    skipped.add(world.drawn[0]!);
+    const about = {
+      name,
+      family: family.name,
+      covers: family.covers,
+      sysctls: plan.sysctls,
+      isDeaf: plan.isDeaf,
+      hasLog: plan.hasLog,
+    };
+    if (world.drawn.length === 0) return { ...about, ...rules, steps: world.steps };
+    if (tries === MAX_TRIES) return { ...about, ...rules, steps: world.steps.slice(0, world.cleanSteps) };
+    for (const attempt of tries < CAREFUL_TRIES ? world.drawn.slice(0, 1) : world.drawn) skipped.add(attempt);
   }
 }

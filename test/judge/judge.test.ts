@@ -225,7 +225,7 @@ it('netlink messages become lines of conntrack -E', () => {
   head.writeUInt32LE(16 + body.length, 0);
   head.writeUInt16LE(0x100, 4);
   head.writeUInt16LE(0x600, 6);
-  expect(eventLines(Buffer.concat([head, body]))).toBe(
+  expect(eventLines(Buffer.concat([head, body])).connections).toBe(
     '    [NEW] tcp      6 120 SYN_SENT src=10.1.0.2 dst=10.2.0.2 sport=1000 dport=80 [UNREPLIED] src=10.2.0.2 dst=10.1.0.2 sport=80 dport=1000\n',
   );
 });
@@ -242,7 +242,17 @@ it('a case is saved as those of test/kernel/cases are', () => {
       { time: 1_760_000_000_000_000_006n, dev: 'r0', way: 'went', frame: frame(passed) },
       { time: 1_760_000_000_000_000_007n, dev: 'r0', way: 'went', frame: frame(made) },
     ];
-    writeCase(folder, scenario, { seen, rules4: '', rules6: '', table: '', expectations: '', events: '' });
+    writeCase(folder, scenario, {
+      seen,
+      rules4: '',
+      rules6: '',
+      table: '',
+      expectations: '',
+      events: '',
+      expectations6: '',
+      expectationEvents: '',
+      log: null,
+    });
     expect(readFileSync(join(folder, 'case.yaml'), 'utf8')).toMatch(
       /^name: tcp-1-0\nfamily: tcp\ncovers: .*\npackets: 1\nemitted: 2\n$/,
     );

@@ -5,7 +5,7 @@ import type { Category } from '../kernel/compare.js';
 import type { Court, Outcome } from './court.js';
 import { FAMILIES, type Family } from './families.js';
 import { writeCase } from './files.js';
-import { generate } from './generate.js';
+import { generate, isSettled } from './generate.js';
 import type { JudgeOptions } from './options.js';
 import { hasFragments, type Scenario, type Step } from './scenario.js';
 import { shrink } from './shrink.js';
@@ -86,6 +86,7 @@ function shown(outcome: Outcome, first: Category): string[] {
 async function shrunk(scenario: Scenario, category: Category, court: Court): Promise<Scenario> {
   const stillShows = async (steps: readonly Step[]): Promise<boolean> => {
     if (scenario.isDeaf && !steps.some((step) => step.side === 'r')) return false;
+    if (!isSettled(scenario, steps)) return false;
     const outcome = await court.hear({ ...scenario, steps }, hasFragments(scenario.steps));
     return outcome.categories.includes(category);
   };

@@ -14,6 +14,7 @@ import type { Scenario, Side } from './scenario.js';
 import { BASE_SYSCTLS, ipBatch, MACS, QUIET_SYSCTLS, type Sysctls } from './world.js';
 
 const TABLE_MAX = 'net.netfilter.nf_conntrack_max';
+const LOG_ALL = 'net.netfilter.nf_log_all_netns';
 const SECTION = '\u0001section\n';
 const END = '\u0001end ';
 /** Swallows what is delivered, behind everything else in INPUT; conntrack's own last hook is registered later and is not last then. */
@@ -24,7 +25,7 @@ const SIDES: Record<Side, number> = { a: 0, b: 1, r: 2 };
 export interface Seen {
   /** Nanoseconds since the epoch. */
   time: bigint;
-  dev: 'r0' | 'r1';
+  dev: 'r0' | 'r1' | 'lo';
   way: 'came' | 'went' | 'made';
   frame: Buffer;
 }
@@ -35,8 +36,13 @@ export interface Recording {
   rules4: string;
   rules6: string;
   table: string;
+  /** Both families'. */
   expectations: string;
+  expectations6: string;
+  expectationEvents: string;
   events: string;
+  /** null: not asked for. */
+  log: string | null;
 }
 
 /** Something in the surroundings that does not work as it should; the text says what. */
@@ -251,40 +257,54 @@ export class Lab {
       'conntrack -F >/dev/null 2>&1',
     ];
     await this.shell.run(prepare.join(' &&\n'));
-    const [, lost, lostEvents] = await this.limited(scenario.sysctls[TABLE_MAX], async () => {
-      this.wire.stdin!.write(`${at('steps')} ${at('seen')} ${at('events')}\n`);
+    const shared = { [TABLE_MAX]: scenario.sysctls[TABLE_MAX], [LOG_ALL]: scenario.hasLog ? 1 : undefined };
+    const [, lost, lostEvents] = await this.shared(shared, async () => {
+      const log = scenario.hasLog ? ` ${at('log')}` : '';
+      this.wire.stdin!.write(`${at('steps')} ${at('seen')} ${at('events')}${log}\n`);
       return (await this.answer()).split(' ');
     });
-    const [table, expectations, rules4, rules6] = await this.shell.run(
+    const [table, expectations, expectations6, rules4, rules6] = await this.shell.run(
       `conntrack -L -o extended 2>/dev/null; ${section}; conntrack -L expect 2>/dev/null; ${section}
+       conntrack -L expect -f ipv6 2>/dev/null; ${section}
        iptables-legacy-save -c; ${section}; ip6tables-legacy-save -c`,
     );
     if (lost !== '0') throw new LabError(`the capture lost ${lost} packets`);
-    if (lostEvents !== '0') throw new LabError('events were lost');
+    if (lostEvents !== '0') throw new LabError('events or lines of the log were lost');
+    const events = eventLines(readFileSync(at('events')));
     return {
       seen: readSeen(readFileSync(at('seen'))),
       table: table!,
       expectations: expectations!,
+      expectations6: expectations6!,
+      expectationEvents: events.expectations,
       rules4: withoutComments(rules4!),
       rules6: withoutComments(rules6!),
-      events: eventLines(readFileSync(at('events'))),
+      events: events.connections,
+      log: scenario.hasLog ? readFileSync(at('log'), 'latin1') : null,
     };
   }
 
-  /** The size of the table is the first namespace's, for all others too: changed only while frames are on their way. */
-  private async limited<T>(max: number | string | undefined, run: () => Promise<T>): Promise<T> {
-    if (max === undefined) return run();
-    const path = `/proc/sys/${TABLE_MAX.replaceAll('.', '/')}`;
-    const before = readFileSync(path, 'utf8');
+  /** Settings of the first namespace, which are those of all others too: changed only while frames are on their way. */
+  private async shared<T>(
+    settings: Readonly<Record<string, number | string | undefined>>,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const before = new Map<string, string>();
     try {
-      writeFileSync(path, `${max}\n`);
-    } catch (e) {
-      throw new LabError(`${TABLE_MAX} cannot be set: ${(e as Error).message}`);
-    }
-    try {
+      for (const [key, value] of Object.entries(settings)) {
+        if (value === undefined) continue;
+        const path = `/proc/sys/${key.replaceAll('.', '/')}`;
+        const old = readFileSync(path, 'utf8');
+        try {
+          writeFileSync(path, `${value}\n`);
+        } catch (e) {
+          throw new LabError(`${key} cannot be set: ${(e as Error).message}`);
+        }
+        before.set(path, old);
+      }
       return await run();
     } finally {
-      writeFileSync(path, before);
+      for (const [path, old] of before) writeFileSync(path, old);
     }
   }
 
@@ -343,7 +363,7 @@ function readSeen(data: Buffer): Seen[] {
     const frame = data.subarray(at + 12, at + 12 + length);
     const way = (['came', 'went', 'made'] as const)[data[at + 9]!]!;
     if (way !== 'went' || !isOwnReport(frame))
-      seen.push({ time: data.readBigUInt64LE(at), dev: data[at + 8] === 0 ? 'r0' : 'r1', way, frame });
+      seen.push({ time: data.readBigUInt64LE(at), dev: (['r0', 'r1', 'lo'] as const)[data[at + 8]!]!, way, frame });
     at += 12 + length;
   }
   return seen;

@@ -7,9 +7,11 @@ import { Output } from '../../src/replay/output.js';
 import { runReplay } from '../../src/replay/run.js';
 import type { Outputs } from '../kernel/compare.js';
 import { readPcapng } from '../kernel/pcapng.js';
+import type { Scenario } from './scenario.js';
 
 /** Replays the input that files.ts has written into a folder. Throws where the replay fails or warns. */
-export async function replay(folder: string, isDeaf: boolean): Promise<Outputs> {
+export async function replay(folder: string, scenario: Pick<Scenario, 'isDeaf' | 'hasLog'>): Promise<Outputs> {
+  const { isDeaf, hasLog } = scenario;
   const out = join(folder, 'ours');
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out);
@@ -40,8 +42,15 @@ export async function replay(folder: string, isDeaf: boolean): Promise<Outputs> 
       saveRulesNft: null,
       saveRules6Nft: null,
     },
-    ...{ saveSets: null, saveTable: at('table.txt'), tableFormat: 'extended', saveExpectations: at('expect.txt') },
-    ...{ saveEvents: at('events.txt'), saveLog: null, saveCapture: at('out.pcapng') },
+    ...{
+      saveSets: null,
+      saveTable: at('table.txt'),
+      tableFormat: 'extended',
+      saveExpectations: at('expect.txt'),
+      saveExpectations6: at('expect6.txt'),
+      saveExpectationEvents: at('expect-events.txt'),
+    },
+    ...{ saveEvents: at('events.txt'), saveLog: hasLog ? at('log.txt') : null, saveCapture: at('out.pcapng') },
   };
   const warnings: string[] = [];
   const status = await runReplay(options, makeHost, (line) => warnings.push(line), Output.open(at('summary.txt')));
@@ -52,8 +61,13 @@ export async function replay(folder: string, isDeaf: boolean): Promise<Outputs> 
       rules4: text('rules.v4'),
       rules6: text('rules.v6'),
       table: text('table.txt'),
-      expectations: text('expect.txt'),
+      expectations: text('expect.txt') + text('expect6.txt'),
+      expectationEvents: text('expect-events.txt'),
     },
-    ...{ events: text('events.txt'), packets: readPcapng(readFileSync(at('out.pcapng'))), log: null },
+    ...{
+      events: text('events.txt'),
+      packets: readPcapng(readFileSync(at('out.pcapng'))),
+      log: hasLog ? text('log.txt') : null,
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface Scenario {
   sysctls: Sysctls;
   /** The router says nothing by itself but what REJECT and forwarding make; what it sends are steps. */
   isDeaf: boolean;
+  /** The kernel's log is compared. */
+  hasLog: boolean;
   steps: readonly Step[];
 }
 

@@ -3,14 +3,16 @@
     wire.py OUTSIDE ROUTER      names of two network namespaces: a0 and b0 lie in the first, r0 and r1 in the second
 
 Each line on standard input names three files: steps to take, where to write what was seen, and where the netlink messages about
-connections. A line of numbers answers: packets seen, packets lost, whether messages were lost. Steps: u32 microseconds to wait, u8 side (0 a, 1 b, 2 the router itself), u16 length, frame (for the router itself: from the
-network header on). Seen: u64 nanoseconds, u8 device (0 r0, 1 r1), u8 (0 came, 1 went, 2 the router was told to make it), u16 length, frame.
+connections and expectations; a fourth one, if it is there, gets what the kernel's log says of packets. A line of numbers answers:
+packets seen, packets lost, whether messages or lines were lost. Steps: u32 microseconds to wait, u8 side (0 a, 1 b, 2 the router itself), u16 length, frame (for the router itself: from the
+network header on). Seen: u64 nanoseconds, u8 device (0 r0, 1 r1, 2 lo), u8 (0 came, 1 went, 2 the router was told to make it), u16 length, frame.
 """
 import ctypes
 import errno
 import fcntl
 import mmap
 import os
+import re
 import socket
 import struct
 import sys
@@ -22,11 +24,13 @@ SO_TIMESTAMPNS = 35
 SLOTS, SLOT = 8192, 2048
 OUTGOING = 4
 NETLINK_NETFILTER, SO_RCVBUFFORCE = 12, 33
-NEW_UPDATE_DESTROY = 7
+# new, changed and ended connections and expectations
+GROUPS = 0x3f
 SIOCETHTOOL = 0x8946
 # SRXCSUM STXCSUM SSG STSO SGSO SGRO
 OFFLOADS = 0x15, 0x17, 0x19, 0x1f, 0x24, 0x2c
 TO_R0 = (b'\x0a\x01', b'\x0a\x0b', b'\xfd\x00\x00\x01', b'\xfd\x00\x00\x11')
+OWN = {socket.inet_pton(socket.AF_INET6 if ':' in a else socket.AF_INET, a) for a in ('10.1.0.1', '10.2.0.1', 'fd00:1::1', 'fd00:2::1', '::1')}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -91,7 +95,7 @@ class Events:
     def __init__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 28)
-        self.socket.bind((0, NEW_UPDATE_DESTROY))
+        self.socket.bind((0, GROUPS))
         self.socket.setblocking(False)
         self.lost = 0
 
@@ -105,6 +109,36 @@ class Events:
                 if e.errno != errno.ENOBUFS:
                     raise
                 self.lost = 1
+
+
+class Log:
+    """Lines of the kernel's log about packets of this router's interfaces; the log is one for all namespaces."""
+
+    def __init__(self):
+        self.fd = os.open('/dev/kmsg', os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+        self.lines, self.lost = [], 0
+
+    def drain(self):
+        while True:
+            try:
+                record = os.read(self.fd, 8192)
+            except BlockingIOError:
+                return
+            except OSError as e:
+                if e.errno != errno.EPIPE:
+                    raise
+                self.lost = 1
+                continue
+            body = record.split(b';', 1)[-1].split(b'\n')[0]
+            if re.search(rb'IN=(r0|r1|lo)? OUT=(r0|r1|lo)?( |$)', body):
+                self.lines.append(body + b'\n')
+
+    def close(self, path):
+        self.drain()
+        os.close(self.fd)
+        with open(path, 'wb') as f:
+            f.write(b''.join(self.lines))
 
 
 class Wire:
@@ -126,7 +160,7 @@ class Wire:
         self.tap.drain(out)
         six = packet[0] >> 4 == 6
         dst = packet[24:40] if six else packet[16:20]
-        dev = 0 if dst.startswith(TO_R0) else 1
+        dev = 2 if dst in OWN or dst[:1] == b'\x7f' else 0 if dst.startswith(TO_R0) else 1
         frame = b'\x02\0\0\0' + bytes([dev + 1, 2]) + b'\x02\0\0\0' + bytes([dev + 1, 1]) + (b'\x86\xdd' if six else b'\x08\0') + packet
         out.append(struct.pack('<QBBH', time.time_ns(), dev, 2, len(frame)) + frame)
         try:
@@ -137,13 +171,14 @@ class Wire:
         except OSError:
             pass        # dropped in OUTPUT
 
-    def run(self, steps, seen, messages):
+    def run(self, steps, seen, messages, log=None):
         with open(steps, 'rb') as f:
             data = f.read()
         out, at, head, n = [], 0, struct.Struct('<IBH'), 0
         self.tap.drain([])
         self.events.drain([])
         self.events.lost, said = 0, []
+        kernel = Log() if log else None
         while at < len(data):
             wait, side, length = head.unpack_from(data, at)
             packet = data[at + 7:at + 7 + length]
@@ -156,11 +191,16 @@ class Wire:
             else:
                 self.sides[side].send(packet)
             n += 1
+            if kernel and n & 15 == 0:
+                kernel.drain()
             if n & 127 == 0:
                 self.tap.drain(out)
                 self.events.drain(said)
         self.settle(out)
         self.events.drain(said)
+        if kernel:
+            kernel.close(log)
+            self.events.lost |= kernel.lost
         with open(seen, 'wb') as f:
             f.write(b''.join(out))
         with open(messages, 'wb') as f:

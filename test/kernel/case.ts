@@ -38,7 +38,8 @@ function readOutputs(folder: string): Outputs {
     rules4: textIfThere(join(folder, 'rules.v4')),
     rules6: textIfThere(join(folder, 'rules.v6')),
     table: textIfThere(join(folder, 'table.txt')) ?? '',
-    expectations: textIfThere(join(folder, 'expect.txt')) ?? '',
+    expectations: `${textIfThere(join(folder, 'expect.txt')) ?? ''}${textIfThere(join(folder, 'expect6.txt')) ?? ''}`,
+    expectationEvents: textIfThere(join(folder, 'expect-events.txt')),
     events: textIfThere(join(folder, 'events.txt')) ?? '',
     packets: existsSync(capture) ? readPcapng(readFileSync(capture)) : [],
     log: textIfThere(join(folder, 'log.txt')),
@@ -90,6 +91,9 @@ export async function replayCase(c: RecordedCase): Promise<Outputs> {
   if (c.rules6 !== null) args.push('--rules6', c.rules6, '--save-rules6', join(out, 'rules.v6'));
   args.push('--save-rules', join(out, 'rules.v4'), '--save-table', join(out, 'table.txt'));
   args.push('--save-expectations', join(out, 'expect.txt'), '--save-events', join(out, 'events.txt'));
+  if (existsSync(join(c.folder, 'expect/expect6.txt'))) args.push('--save-expectations6', join(out, 'expect6.txt'));
+  if (typeof c.expected.expectationEvents === 'string')
+    args.push('--save-expectation-events', join(out, 'expect-events.txt'));
   args.push('--save-capture', join(out, 'out.pcapng'), '--save-log', join(out, 'log.txt'));
   try {
     await new Promise<void>((resolve, reject) => {

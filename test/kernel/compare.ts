@@ -6,7 +6,7 @@
  *   counters      packets and bytes of every rule and policy
  *   table         entries as a set; timeouts within SLACK_SECONDS; not id and use; an entry with less than a second left
  *                 may be missing from the recording
- *   expectations  as a set, timeouts likewise
+ *   expectations  as a set, timeouts likewise; events of each one in order, a last DESTROY may be missing on either side
  *   events        of each connection in order; a last DESTROY may be missing on either side
  *   packets       bytes from the network header on, in order per interface; not the IP id of packets that the recording
  *                 marks `host-made`, nor their IPv6 flow label (a hash under a key drawn at boot); IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`;
@@ -28,7 +28,9 @@ export interface Outputs {
   rules4: string | null;
   rules6: string | null;
   table: string;
+  /** Both families'. */
   expectations: string;
+  expectationEvents?: string | null;
   events: string;
   packets: CapturedPacket[];
   log: string | null;
@@ -243,6 +245,33 @@ function compareExpectations(expected: string, actual: string, out: string[]): v
   for (const a of left) out.push(`should not be there: ${a.line}`);
 }
 
+/** Events of expectations; which one it is, its line tells by all that has a value. */
+function parseExpectationEvents(text: string): Map<string, (Expectation & { type: string })[]> {
+  const events = linesWith(text, 'proto=').map((line) => {
+    const [type = '', ...rest] = line.trim().split(/\s+/);
+    return { type, ...parseExpectation(rest.join(' ')), line: line.trim() };
+  });
+  return groupBy(events, ({ fields }) => fields.replace(/ [A-Z,]+ /, ' '));
+}
+
+function compareExpectationEvents(expected: string, actual: string, out: string[]): void {
+  const left = parseExpectationEvents(actual);
+  for (const [identity, own] of parseExpectationEvents(expected)) {
+    const e = [...own];
+    const a = [...(left.get(identity) ?? [])];
+    left.delete(identity);
+    if (e.length === a.length + 1 && e.at(-1)!.type === '[DESTROY]') e.pop();
+    else if (a.length === e.length + 1 && a.at(-1)!.type === '[DESTROY]') a.pop();
+    for (let i = 0; i < Math.max(e.length, a.length); i++) {
+      const [x, y] = [e[i], a[i]];
+      const isSame =
+        x !== undefined && x.type === y?.type && x.fields === y.fields && !timeoutDiffers(x.timeout, y.timeout);
+      if (!isSame) out.push(`event: ${x?.line ?? '(none)'} | is | ${y?.line ?? '(none)'}`);
+    }
+  }
+  for (const events of left.values()) for (const a of events) out.push(`event: (none) | is | ${a.line}`);
+}
+
 interface Event {
   type: string;
   entry: Entry;
@@ -383,6 +412,8 @@ export function compareOutputs(expected: Outputs, actual: Outputs): Mismatches {
   if (expected.rules6 !== null) compareRules(expected.rules6, actual.rules6 ?? '', 'ipv6', out);
   compareTable(expected.table, actual.table, out.table);
   compareExpectations(expected.expectations, actual.expectations, out.expectations);
+  if (typeof expected.expectationEvents === 'string')
+    compareExpectationEvents(expected.expectationEvents, actual.expectationEvents ?? '', out.expectations);
   compareEvents(expected.events, actual.events, out.events);
   comparePackets(expected.packets, actual.packets, out.packets);
   if (expected.log !== null) out.log.push(...diff(logLines(expected.log), logLines(actual.log ?? '')));

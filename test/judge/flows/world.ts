@@ -46,6 +46,8 @@ export class World {
   private attempts = 0;
   /** Attempts to send of which something drawn at random showed. */
   readonly drawn: number[] = [];
+  /** Steps before the first of them. */
+  cleanSteps = 0;
   private port: number;
   private timeMs = 1_760_000_000_000;
   private waitMs = 0;
@@ -136,6 +138,7 @@ export class World {
     this.waitMs = 0;
     const outs = this.hosts.map((host) => this.through(host, side, packet));
     if (outs.some((out) => isOther(out, outs[0]!))) this.drawn.push(this.attempts);
+    if (this.drawn.length === 0) this.cleanSteps = this.steps.length;
     this.out = outs[0]!;
     for (const emitted of this.out) {
       if (emitted.side === 'r') continue;
