@@ -47,7 +47,9 @@ export class ErrorLimits {
 
   /** Whether the sender of `p` may be told that there is no route. */
   allowsNoRoute(p: Packet, nowMs: number): boolean {
-    return p.family !== AF_INET || this.peers.allows(p.tuple, T_SRC, AF_INET, nowMs, NO_ROUTE_COST_MS, NO_ROUTE_BURST);
+    return (
+      p.family !== AF_INET || this.peers.allows(p.tuple, T_SRC, AF_INET, nowMs, NO_ROUTE_COST_MS, NO_ROUTE_BURST, false)
+    );
   }
 
   /** Whether an answer that the host has made, whose `outInterface` is known, may leave. */
@@ -55,7 +57,7 @@ export class ErrorLimits {
     const { family } = answer;
     const cost = family === AF_INET ? this.cost4 : this.cost6;
     if (cost === 0 || answer.outInterface === LO_INDEX || !this.isLimited(answer)) return true;
-    return this.peers.allows(answer.tuple, T_DST, family, nowMs, cost, BURST);
+    return this.peers.allows(answer.tuple, T_DST, family, nowMs, cost, BURST, true);
   }
 
   private isLimited(answer: Packet): boolean {

@@ -6,7 +6,7 @@ const A = 0x0a010002;
 
 /** Whether one more message that costs a second, of which five are saved up, may be sent to a peer. */
 function allows(peers: ErrorPeers, nowMs: number, address = A): boolean {
-  return peers.allows(Int32Array.of(address, 0, 0, 0), 0, AF_INET, nowMs, 1000, 5);
+  return peers.allows(Int32Array.of(address, 0, 0, 0), 0, AF_INET, nowMs, 1000, 5, false);
 }
 
 /** How many of `n` tries at once are allowed. */
@@ -79,19 +79,32 @@ describe('messages to one peer', () => {
     const peers = new ErrorPeers();
     const words = Int32Array.of(A, 0, 0, 0);
     let allowed = 0;
-    while (peers.allows(words, 0, AF_INET, 0, 500, 6)) allowed++;
+    while (peers.allows(words, 0, AF_INET, 0, 500, 6, true)) allowed++;
     expect(allowed).toBe(6);
     expect(burst(peers, 1000)).toBe(1);
-    expect(peers.allows(words, 0, AF_INET, 1499, 500, 6)).toBe(false);
-    expect(peers.allows(words, 0, AF_INET, 1500, 500, 6)).toBe(true);
+    expect(peers.allows(words, 0, AF_INET, 1499, 500, 6, true)).toBe(false);
+    expect(peers.allows(words, 0, AF_INET, 1500, 500, 6, true)).toBe(true);
+  });
+  test('what is too much for a limit goes when a tick has passed', () => {
+    const words = Int32Array.of(A, 0, 0, 0);
+    for (const [laterMs, more] of [
+      [3, 8],
+      [4, 6],
+    ] as const) {
+      const peers = new ErrorPeers();
+      expect(allows(peers, 0)).toBe(true); // 4 s are left
+      let allowed = 0;
+      while (peers.allows(words, 0, AF_INET, laterMs, 500, 6, true)) allowed++;
+      expect([laterMs, allowed]).toEqual([laterMs, more]);
+    }
   });
   test('costs of weeks are counted without overflow', () => {
     const peers = new ErrorPeers();
     const words = Int32Array.of(A, 0, 0, 0);
     const weeks = 0x7fffffff;
-    expect(peers.allows(words, 0, AF_INET, 0, weeks, 6)).toBe(false);
-    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6)).toBe(true);
-    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6)).toBe(false);
+    expect(peers.allows(words, 0, AF_INET, 0, weeks, 6, true)).toBe(false);
+    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6, true)).toBe(true);
+    expect(peers.allows(words, 0, AF_INET, weeks, weeks, 6, true)).toBe(false);
   });
 });
 
@@ -102,8 +115,8 @@ test('each peer has its own, each word of an address and the family tell peers a
     const words = new Int32Array(4);
     words[0] = A;
     words[word] = word === 0 ? A : 7;
-    for (let i = 0; i < 5; i++) expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5)).toBe(true);
-    expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5)).toBe(false);
+    for (let i = 0; i < 5; i++) expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5, false)).toBe(true);
+    expect(peers.allows(words, 0, AF_INET6, 500, 1000, 5, false)).toBe(false);
   }
 });
 

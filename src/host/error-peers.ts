@@ -1,11 +1,13 @@
 /**
  * What each peer of the host may still be told (struct inet_peer of net/ipv4/inetpeer.c): tokens, in ms, which grow with time.
  *
- * A row a peer: tokens and when they were counted. New peers have a minute's. Rows lie near their hash; where eight are taken, the
+ * A row a peer: tokens and when they were counted. A new one has been silent for a minute. Rows lie near their hash; where eight are taken, the
  * one that was silent longest is forgotten: it has all of its tokens again soonest.
  */
 import { ADDRESS_WORDS } from '../wire/address.js';
 
+/** CONFIG_HZ=250. */
+const TICK_MS = 4;
 const START_MS = 60_000;
 const MAX_TOKENS_MS = 0x7fffffff;
 /** Peers that are remembered, a power of two. */
@@ -22,15 +24,26 @@ export class ErrorPeers {
 
   /**
    * Whether the peer at `words[at..]` may be told something at `nowMs` (Int32 that wraps) that costs `costMs`, of which at most
-   * `burst` are saved up; takes the tokens if so.
+   * `burst` are saved up; takes the tokens if so. Time is counted in the kernel's ticks; with `lazy`, what is too much goes only
+   * when one has passed (inet_peer_xrlim_allow), else at once (ip_error).
    */
-  allows(words: Int32Array, at: number, family: number, nowMs: number, costMs: number, burst: number): boolean {
-    const row = this.rowOf(words, at, family, nowMs);
-    const passed = (nowMs - this.countedMs[row]!) | 0;
+  allows(
+    words: Int32Array,
+    at: number,
+    family: number,
+    nowMs: number,
+    costMs: number,
+    burst: number,
+    lazy: boolean,
+  ): boolean {
+    const tickMs = nowMs & ~(TICK_MS - 1);
+    const row = this.rowOf(words, at, family, tickMs);
+    const passed = (tickMs - this.countedMs[row]!) | 0;
     const most = Math.min(costMs * burst, MAX_TOKENS_MS);
     // what wrapped is weeks ago
-    const tokens = passed < 0 ? most : Math.min(most, this.tokensMs[row]! + passed);
-    this.countedMs[row] = nowMs;
+    const saved = passed < 0 ? most : this.tokensMs[row]! + passed;
+    const tokens = lazy && passed === 0 ? saved : Math.min(most, saved);
+    this.countedMs[row] = tickMs;
     this.tokensMs[row] = tokens < costMs ? tokens : tokens - costMs;
     return tokens >= costMs;
   }
@@ -64,8 +77,8 @@ export class ErrorPeers {
   private begin(row: number, words: Int32Array, at: number, family: number, nowMs: number): number {
     for (let i = 0; i < ADDRESS_WORDS; i++) this.addresses[row * ADDRESS_WORDS + i] = words[at + i]!;
     this.families[row] = family;
-    this.tokensMs[row] = START_MS;
-    this.countedMs[row] = nowMs;
+    this.tokensMs[row] = 0;
+    this.countedMs[row] = nowMs - START_MS;
     return row;
   }
 }
