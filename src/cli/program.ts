@@ -14,6 +14,7 @@ import { OutputError } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
 import { readable } from './message.js';
 import { replayCommand } from './replay.js';
+import { SYSCTL_HELP } from './sysctl-options.js';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -54,7 +55,7 @@ function program(version: string): Command {
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
     .addHelpText('after', '\nstatewall COMMAND --help explains every option, with examples.');
-  for (const sub of [replayCommand(), ...ruleCommands()]) command.addCommand(sub);
+  for (const sub of [replayCommand(), ...ruleCommands(), sysctlCommand()]) command.addCommand(sub);
   strict(command);
   return command;
 }
@@ -71,6 +72,16 @@ function ruleCommands(): Command[] {
     helped(`${name}-save`, 'print such a ruleset', saveUsage(`${name}-save`)),
     helped(`${name}-restore`, 'read rules into such a ruleset', restoreUsage(`${name}-restore`)),
   ]);
+}
+
+/** For the help alone, as those. */
+function sysctlCommand(): Command {
+  const command = new Command('sysctl')
+    .summary("connection tracking's kernel settings: listed, explained, set and checked, live or in a host file")
+    .usage('[options] [NAME | NAME=VALUE ...]')
+    .helpOption(false);
+  command.helpInformation = () => SYSCTL_HELP;
+  return command;
 }
 
 /** Errors go through `main`: never a process.exit in between, always the same prefix. */

@@ -22,7 +22,18 @@ export const ROOMS: Record<string, readonly string[] | '*'> = {
 };
 
 /** Rooms that run without an operating system: no bare import at all, so neither Node nor a package. */
-export const CORE_ROOMS = ['wire', 'flow', 'capture', 'conntrack', 'nat', 'helpers', 'rules', 'iptables', 'host'];
+export const CORE_ROOMS = [
+  'wire',
+  'flow',
+  'capture',
+  'conntrack',
+  'nat',
+  'helpers',
+  'rules',
+  'iptables',
+  'host',
+  'tools',
+];
 
 /** One import or re-export of a file. */
 export interface Import {

@@ -1,0 +1,80 @@
+/** Files of sysctl.d(5): what sysctl -p reads, line by line. */
+
+/** One line that says something. */
+export interface ConfLine {
+  /** From 1. */
+  line: number;
+  /** Column of the name, from 1. */
+  column: number;
+  /** `set`: name = value; `exclude`: `-name` alone, which patterns leave out; `bad`: neither. */
+  kind: 'set' | 'exclude' | 'bad';
+  /** As it is written; with * and ? of a pattern. */
+  name: string;
+  /** '' but for `set`. */
+  value: string;
+  /** Column of the value, from 1. */
+  valueColumn: number;
+  /** A `-` before the name: being forbidden to set it is no failure. */
+  mayFail: boolean;
+}
+
+/** Reads the lines of a file, comments (`#`, `;`) and empty ones left out. */
+export function parseConf(text: string): ConfLine[] {
+  const lines: ConfLine[] = [];
+  text.split('\n').forEach((whole, i) => {
+    const line = parseConfLine(whole, i + 1);
+    if (line !== null) lines.push(line);
+  });
+  return lines;
+}
+
+function parseConfLine(whole: string, number: number): ConfLine | null {
+  const indent = /^\s*/.exec(whole)![0].length;
+  const text = whole.slice(indent).trimEnd();
+  if (text === '' || /^[#;]/.test(text)) return null;
+  const parsed = parseAssignment(text);
+  const { kind, name, value, mayFail } = parsed;
+  const column = indent + 1 + (mayFail ? 1 : 0);
+  const valueColumn = kind === 'set' ? indent + 1 + text.length - value.length : column;
+  return { line: number, column, kind, name, value, valueColumn, mayFail };
+}
+
+/** Reads `name=value`, `-name=value` or `-name`. */
+export function parseAssignment(text: string): Pick<ConfLine, 'kind' | 'name' | 'value' | 'mayFail'> {
+  const mayFail = text.startsWith('-');
+  const rest = mayFail ? text.slice(1) : text;
+  const equals = rest.indexOf('=');
+  if (equals < 0) return { kind: mayFail ? 'exclude' : 'bad', name: rest.trimEnd(), value: '', mayFail };
+  return { kind: 'set', name: rest.slice(0, equals).trimEnd(), value: rest.slice(equals + 1).trim(), mayFail };
+}
+
+/** Whether a name is a pattern of glob(7). */
+export function isGlob(name: string): boolean {
+  return /[*?[]/.test(name);
+}
+
+/** The test of one part of a path against a pattern of glob(7): `*`, `?`, `[a-z]`, `[!a-z]`. */
+export function globTest(pattern: string): (part: string) => boolean {
+  let source = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i]!;
+    const close = c === '[' ? pattern.indexOf(']', i + 2) : -1;
+    if (c === '*') source += '.*';
+    else if (c === '?') source += '.';
+    else if (close > 0) {
+      source += `[${pattern
+        .slice(i + 1, close)
+        .replace(/\\/g, '\\\\')
+        .replace(/^[!^]/, '^')
+        .replace(/\[/g, '\\[')}]`;
+      i = close;
+    } else source += c.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
+  }
+  try {
+    const regexp = new RegExp(`^${source}$`, 's');
+    return (part) => regexp.test(part);
+  } catch {
+    // a range such as [z-a]
+    return (part) => part === pattern;
+  }
+}
