@@ -10,6 +10,7 @@ import { FingerprintError, Fingerprints } from '../rules/fingerprints.js';
 import type { AccountingQuota } from '../rules/host-facts.js';
 import { ADDRESS_WORDS, parseAddress, parseMac, parsePrefix } from '../wire/address.js';
 import { AF_INET6 } from '../wire/packet.js';
+import { LinkAddresses } from './link-addresses.js';
 import type { RouteMark } from './marked-routes.js';
 import { NeighbourTable } from './neighbours.js';
 import type { AddressEntry, RouteEntry } from './routing.js';
@@ -164,6 +165,7 @@ export interface HostNetwork {
   interfaces: (HostInterface | null)[];
   /** Index of each name. */
   interfaceIndex: Map<string, number>;
+  linkAddresses: LinkAddresses;
   routing: Routing;
   /** Those of the description, in its order. */
   routes: readonly RouteEntry[];
@@ -263,6 +265,7 @@ export function compileHost(config: HostConfig): HostNetwork {
   return {
     interfaces,
     interfaceIndex,
+    linkAddresses: new LinkAddresses(interfaces, (i) => list.find((c) => c.name === i.name)?.mac !== undefined),
     routing: new Routing(interfaces, addresses, routes, sysctl),
     routes,
     neighbours,

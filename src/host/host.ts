@@ -15,7 +15,7 @@ import { EventView } from '../conntrack/events.js';
 import { R_ID, R_STATUS, RECORD_SHIFT, STATUS_MASK } from '../conntrack/layout.js';
 import type { Statistics } from '../conntrack/statistics.js';
 import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from '../flow/record.js';
-import { VERDICT_ACCEPT, VERDICT_DROP } from '../rules/context.js';
+import { VERDICT_ACCEPT } from '../rules/context.js';
 import type { Doubt, LoadOptions } from '../rules/load.js';
 import type { Ruleset } from '../rules/model.js';
 import { IPV6_HEADER_LEN, ipv6LoopbackOnly, readIpv6Addresses, walkChain } from '../wire/ipv6.js';
@@ -44,7 +44,7 @@ import { Links } from './links.js';
 import { arrive, make, VERDICT_QUEUED } from './path.js';
 import { type Plane, type PlaneDecision, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
-import { HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
+import { HOST_LINK_GROUP, HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
 
 /** A rule whose answers may be wrong (`Host.doubts`). */
@@ -279,13 +279,8 @@ export class Host extends HostKernel {
     if (direction === FRAME_ARRIVES) {
       p.inInterface = dev;
       if (dev === LO_INDEX) this.comeBack(p);
-      else if (p.family === AF_INET6 && ipv6LoopbackOnly(p)) {
-        p.hook = HOOK_PREROUTING;
-        this.refuse(p, HOST_MARTIAN_SOURCE);
-        this.finish(VERDICT_DROP);
-        return;
-      }
-      verdict = arrive(this, p);
+      const reason = dev === LO_INDEX ? 0 : this.refusedAtOnce(p, dev);
+      verdict = reason === 0 ? arrive(this, p) : this.refuse(p, reason);
     } else {
       p.inInterface = 0;
       p.has |= HAS_LOCAL_ORIGIN;
@@ -294,6 +289,13 @@ export class Host extends HostKernel {
       verdict = make(this, p);
     }
     this.finish(verdict);
+  }
+
+  /** Why a packet is dropped before any hook sees it; 0: it is not. */
+  private refusedAtOnce(p: Packet, dev: number): number {
+    p.hook = HOOK_PREROUTING;
+    if (this.network.linkAddresses.isElsewhere(p, dev)) return HOST_LINK_GROUP;
+    return p.family === AF_INET6 && ipv6LoopbackOnly(p) ? HOST_MARTIAN_SOURCE : 0;
   }
 
   /** A packet that left on lo arrives there with what it left with; a connection that has ended since is not there any more. */
@@ -309,7 +311,7 @@ export class Host extends HostKernel {
     const pointer = p.reasonArgs[1]!;
     if (pointer === 0 || direction !== FRAME_ARRIVES) return;
     readIpv6Addresses(p, p.l3Off);
-    if (ipv6LoopbackOnly(p)) return;
+    if (ipv6LoopbackOnly(p) || this.network.linkAddresses.isElsewhere(p, dev)) return;
     // errors about errors are not sent: what is behind the options counts
     walkChain(p, p.l3Off + IPV6_HEADER_LEN, IPPROTO_HOPOPTS);
     p.inInterface = dev;

@@ -46,4 +46,19 @@ def limits_else():
     return icmp_limits('host-icmp-limits-else', 'the same for destination unreachable alone, two a second', {'net.ipv4.icmp_ratelimit': 500, 'net.ipv4.icmp_ratemask': 8, 'net.ipv6.icmp.ratelimit': 500, 'net.ipv6.icmp.ratemask': '1'})
 
 
-CASES = [limits, limits_else]
+def frames():
+    """Frames to the router, to another host, to everybody, to groups: of packets that it forwards, that are for it, that groups get."""
+    pk = []
+    to = (None, '02:00:00:00:01:99', '02:00:00:00:02:01', '06:00:00:00:01:01', '02:00:00:00:01:02', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '33:33:00:00:00:01', '03:00:00:00:01:01')
+    for f in (4, 6):
+        k = Kit('frames', f)
+        group = 'ff02::1' if f == 6 else '224.0.0.1'
+        for n, mac in enumerate(to):
+            pk += [frame('a', x, dst=mac) for x in (k.udp(2000 + n, 7), k.udp(2000 + n, 7, dst=k.r0), k.udp(3000 + n, 7, dst=group), k.tcp(2000 + n, 80), k.udp(4000 + n, 7, ttl=1), P.echo(k.a, k.r0, 5, n))]
+        pk += [frame('b', k.udp(7, 2000 + n, side='b'), dst=mac) for n, mac in enumerate(to)]
+    types = ['-m pkttype --pkt-type ' + t for t in ('unicast', 'broadcast', 'multicast')]
+    text = rules(raw={'PREROUTING': types}, filter={'INPUT': types, 'FORWARD': types + ['-m conntrack --ctstate ' + s for s in ('NEW', 'ESTABLISHED')]})
+    return Plain('host-frames', 'host', 'frames to the router, to other hosts, to everybody and to groups', rules4=text, rules6=text, packets=pk, sysctl=ACCT, deaf=False)
+
+
+CASES = [limits, limits_else, frames]
