@@ -65,7 +65,6 @@ import {
   FLAG_DATA_UNACKNOWLEDGED,
   FLAG_MAXACK_SET,
   FLAG_SACK_PERM,
-  FLAG_WINDOW_SCALE,
   inWindow,
   LAST_EXP_CHALLENGE_ACK,
   LAST_INDEX_SHIFT,
@@ -91,7 +90,6 @@ const SYNACK = 1;
 const FIN = 2;
 const ACK = 3;
 const RST = 4;
-const NONE = 5;
 
 /** Not states: what the table says besides. */
 const IV = 10;
@@ -113,8 +111,6 @@ const NEXT = new Uint8Array([
   ...[ES, IV, ES, ES, CW, CW, TW, TW, CL, IV],
   // RST: ends everything
   ...[IV, CL, CL, CL, CL, CL, CL, CL, CL, CL],
-  // no flag
-  ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV],
   // reply direction
   // SYN: simultaneous open; in TIME_WAIT the server may be the one who reopens
   ...[IV, S2, IV, IV, IV, IV, IV, SS, IV, S2],
@@ -124,17 +120,18 @@ const NEXT = new Uint8Array([
   // ACK: in SYN_SENT perhaps a challenge ACK of a connection that the server still has
   ...[IV, IG, SR, ES, CW, CW, TW, TW, CL, IG],
   ...[IV, CL, CL, CL, CL, CL, CL, CL, CL, CL],
-  ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV],
 ]);
 const STATES = 10;
-const KINDS = 6;
+const KINDS = 5;
 
-/** Kind by FIN, SYN, RST, ACK (tcpFlags & 0x17), as get_conntrack_index decides: RST first, then SYN, FIN, ACK. */
+/**
+ * Kind by FIN, SYN, RST, ACK (tcpFlags & 0x17), as get_conntrack_index decides: RST first, then SYN, FIN, ACK. Segments with none of
+ * these have been refused before (VALID_FLAGS).
+ */
 const KIND = new Uint8Array(32).map((_, flags) => {
   if (flags & TH_RST) return RST;
   if (flags & TH_SYN) return flags & TH_ACK ? SYNACK : SYN;
-  if (flags & TH_FIN) return FIN;
-  return flags & TH_ACK ? ACK : NONE;
+  return flags & TH_FIN ? FIN : ACK;
 });
 const KIND_MASK = TH_FIN | TH_SYN | TH_RST | TH_ACK;
 
@@ -169,7 +166,7 @@ function tcpError(t: Tracker, p: Packet): boolean {
   if ((p.has & HAS_TCP) === 0) {
     const there = p.l3Off + p.l3Len - p.l4Off;
     if (there < 20) t.invalidQuietly(p, REASON_TCP_TRUNCATED, 20, there);
-    else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >>> 4) << 2, there);
+    else t.invalid(p, REASON_TCP_TRUNCATED, (p.view.getUint8(p.l4Off + 12) >> 2) & 0x3c, there);
     return true;
   }
   if (
@@ -183,7 +180,7 @@ function tcpError(t: Tracker, p: Packet): boolean {
   return false;
 }
 
-/** Begins a connection with its first segment; false: it cannot begin with that one. */
+/** Begins a connection, all of whose words are 0, with its first segment; false: it cannot begin with that one. */
 function tcpNew(t: Tracker, p: Packet, base: number, index: number): boolean {
   const state = NEXT[index * STATES]!;
   if (state === IV) {
@@ -196,9 +193,6 @@ function tcpNew(t: Tracker, p: Packet, base: number, index: number): boolean {
     t.invalidQuietly(p, REASON_TCP_NOT_LOOSE);
     return false;
   }
-  // after a reopening the reserved record is new, but a repeated look-up may bring a used one: forget everything
-  for (let i = 0; i < 2 * WINDOW_WORDS + 4; i++) w[base + R_WINDOW + i] = 0;
-  w[base + R_STATE] = w[base + R_STATE]! & ~(STATE_MASK | LAST_WSCALE_MASK | LAST_FLAGS_MASK);
   const end = segmentEnd(p);
   const window = p.window === 0 ? 1 : p.window;
   w[original + W_END] = end;
@@ -212,7 +206,6 @@ function tcpNew(t: Tracker, p: Packet, base: number, index: number): boolean {
     w[original + W_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL;
     w[original + WINDOW_WORDS + W_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL;
   }
-  w[base + R_LAST] = NONE << LAST_INDEX_SHIFT;
   return true;
 }
 
@@ -228,36 +221,35 @@ export function tcpPacket(t: Tracker, p: Packet, slot: number, direction: number
   let oldState = w[base + R_STATE]! & STATE_MASK;
   let newState = NEXT[(direction * KINDS + index) * STATES + oldState]!;
   let checked = false; // the window need not be looked at
-  if (newState !== oldState || newState === SS || newState === CL) {
+  if (newState !== oldState || newState === CL) {
     // everything but an established connection's usual segment
-    if (newState === SS && oldState >= TW && reopens(w, base, direction)) {
-      t.kill(slot);
-      return TRACK_REPEAT;
-    }
     if (newState === IG || (newState === SS && oldState >= TW)) {
-      if (!resynchronises(w, base, p, direction, index)) return ignored(t, p, base, direction, index, oldState);
+      if (newState === SS && reopens(w, base)) {
+        t.kill(slot);
+        return TRACK_REPEAT;
+      }
+      if (!resynchronises(w, base, p, index)) return ignored(t, p, base, direction, index, oldState);
       oldState = SS;
       newState = SR;
     } else if (newState === IV) {
       if (t.proxying && asksProxyAgain(t, p, slot, direction, index, oldState)) return TRACK_ACCEPT;
       t.invalid(p, REASON_TCP_STATE, index, direction, oldState);
       return TRACK_INVALID;
-    } else if (newState === TW && oldState === LA && index === ACK && challengeAcked(w, base, direction)) {
+    } else if (newState === TW && challengeAcked(w, base, direction)) {
       t.remark(p, REASON_TCP_CHALLENGE_ACK);
       return TRACK_ACCEPT;
     } else if (newState === S2) {
       w[base + R_STATE] = w[base + R_STATE]! | (LAST_SIMULTANEOUS_OPEN << LAST_FLAGS_SHIFT);
-    } else if (newState === CL && index === RST) {
+    } else if (index === RST) {
       const next = resetState(t, p, base, direction, oldState);
       if (next === RESET_INVALID) return TRACK_INVALID;
-      checked = (next & RESET_IN_WINDOW) !== 0;
-      if ((next & RESET_KEEP) !== 0) newState = oldState;
+      checked = next === RESET_IN_WINDOW;
+      if (next === RESET_KEEP) newState = oldState;
     }
   }
-  if (newState === SR && direction === 1 && index === ACK) {
-    // the ACK that ends a simultaneous open
-    if ((w[base + R_STATE]! & (LAST_SIMULTANEOUS_OPEN << LAST_FLAGS_SHIFT)) !== 0) newState = ES;
-  }
+  // the reply side's ACK that ends a simultaneous open
+  if (newState === SR && index === ACK && (w[base + R_STATE]! & (LAST_SIMULTANEOUS_OPEN << LAST_FLAGS_SHIFT)) !== 0)
+    newState = ES;
 
   if (!checked) {
     const result = inWindow(t, p, slot, direction, index);
@@ -270,25 +262,24 @@ export function tcpPacket(t: Tracker, p: Packet, slot: number, direction: number
   return accepted(t, p, slot, direction, index, oldState, newState);
 }
 
-/** Whether a SYN in TIME_WAIT or CLOSE begins a new connection: one side closed, or this side has just reset it. */
-function reopens(w: Int32Array, base: number, direction: number): boolean {
+/**
+ * Whether a SYN in TIME_WAIT or CLOSE begins a new connection: one side closed, or this side has just reset it. In CLOSE a SYN
+ * comes from the original side only.
+ */
+function reopens(w: Int32Array, base: number): boolean {
   const flags = w[base + R_WINDOW + W_FLAGS]! | w[base + R_WINDOW + WINDOW_WORDS + W_FLAGS]!;
-  if ((flags & FLAG_CLOSE_INIT) !== 0) return true;
-  const last = w[base + R_LAST]!;
-  return last >>> 31 === direction && ((last >>> LAST_INDEX_SHIFT) & 0x7f) === RST;
+  return (flags & FLAG_CLOSE_INIT) !== 0 || w[base + R_LAST]! >>> LAST_INDEX_SHIFT === RST;
 }
 
 /**
  * A SYN-ACK that acknowledges a SYN which was let through as IGNORED: both ends are in step and this table is not. Takes over
- * what was noted from that SYN.
+ * what was noted from that SYN. Only the original side's SYN is let through, and only the reply side's SYN-ACK.
  */
-function resynchronises(w: Int32Array, base: number, p: Packet, direction: number, index: number): boolean {
+function resynchronises(w: Int32Array, base: number, p: Packet, index: number): boolean {
   const last = w[base + R_LAST]!;
-  const lastDirection = last >>> 31;
-  if (index !== SYNACK || ((last >>> LAST_INDEX_SHIFT) & 0x7f) !== SYN || lastDirection === direction) return false;
-  if (p.ack !== w[base + R_LAST_END]) return false;
-  const from = base + R_WINDOW + WINDOW_WORDS * lastDirection;
-  const to = base + R_WINDOW + WINDOW_WORDS * direction;
+  if (index !== SYNACK || last >>> LAST_INDEX_SHIFT !== SYN || p.ack !== w[base + R_LAST_END]) return false;
+  const from = base + R_WINDOW;
+  const to = from + WINDOW_WORDS;
   const state = w[base + R_STATE]! & ~(LAST_EXP_CHALLENGE_ACK << LAST_FLAGS_SHIFT);
   const window = last & LAST_WIN_MASK;
   w[from + W_END] = w[base + R_LAST_END]!;
@@ -312,18 +303,19 @@ function ignored(t: Tracker, p: Packet, base: number, direction: number, index: 
   w[base + R_LAST] = p.window | retrans | (index << LAST_INDEX_SHIFT) | (direction << 31);
   w[base + R_LAST_SEQ] = p.seq;
   w[base + R_LAST_END] = segmentEnd(p);
-  if (index === SYN && direction === 0) {
+  if (direction === 0) {
+    // a SYN
     const options = readOptions(t, p, 0);
-    let flags = (options >>> 8) & ((FLAG_WINDOW_SCALE | FLAG_SACK_PERM) >>> 8);
-    const scale = (options & FLAG_WINDOW_SCALE) !== 0 ? options & 0xf : 0;
+    let flags = options >> 8;
     // in LAST_ACK a challenge ACK to this SYN must not pass for the ACK of the FIN (RFC 5961 section 4)
     if (oldState === LA) flags |= LAST_EXP_CHALLENGE_ACK;
     w[base + R_STATE] =
       (w[base + R_STATE]! & ~(LAST_FLAGS_MASK | LAST_WSCALE_MASK)) |
-      (scale << LAST_WSCALE_SHIFT) |
+      ((options & 0xf) << LAST_WSCALE_SHIFT) |
       (flags << LAST_FLAGS_SHIFT);
   }
-  if (oldState === SS && index === ACK && direction === 1) w[base + R_LAST_ACK] = p.ack;
+  // perhaps a challenge ACK, the RST to which will have this number
+  if (oldState === SS) w[base + R_LAST_ACK] = p.ack;
   t.remark(p, REASON_TCP_IGNORED, index, direction, oldState);
   return TRACK_ACCEPT;
 }
@@ -351,17 +343,17 @@ function asksProxyAgain(
 function challengeAcked(w: Int32Array, base: number, direction: number): boolean {
   const last = w[base + R_LAST]!;
   const expected = LAST_EXP_CHALLENGE_ACK << LAST_FLAGS_SHIFT;
-  if (last >>> 31 === direction || ((last >>> LAST_INDEX_SHIFT) & 0x7f) !== SYN) return false;
+  if (direction === 0 || last >>> LAST_INDEX_SHIFT !== SYN) return false;
   if ((w[base + R_STATE]! & expected) === 0) return false;
   w[base + R_STATE] = w[base + R_STATE]! & ~expected;
   return true;
 }
 
-/** What resetState says: look at the window; do not (bit 0); keep the state (bit 1). */
+/** What resetState says: look at the window; do not; look at it, but keep the state. */
 const RESET_CHECK = 0;
 const RESET_IN_WINDOW = 1;
 const RESET_KEEP = 2;
-const RESET_INVALID = 4;
+const RESET_INVALID = 3;
 
 /** What a RST does (RFC 5961 section 3 from the middle's point of view). */
 function resetState(t: Tracker, p: Packet, base: number, direction: number, oldState: number): number {
@@ -373,7 +365,6 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
   const last = w[base + R_LAST]!;
   const lastIndex = (last >>> LAST_INDEX_SHIFT) & 0x7f;
   const peer = base + R_WINDOW + WINDOW_WORDS * (1 - direction);
-  let next = RESET_CHECK;
   if ((w[peer + W_FLAGS]! & FLAG_MAXACK_SET) !== 0 && lastIndex !== SYN) {
     const established = oldState === ES && (status & IPS_ASSURED) !== 0;
     const seq = p.seq;
@@ -388,7 +379,7 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
     // part of a train: data, then a RST right behind it
     if (lastIndex === ACK && last >>> 31 === direction && seq === w[base + R_LAST_END]) return RESET_CHECK;
     // not exactly the next number: the receiver will answer with a challenge ACK, so keep the state
-    next = RESET_KEEP;
+    return RESET_KEEP;
   }
   if (
     (((status & IPS_SEEN_REPLY) !== 0 && lastIndex === SYN && last >>> 31 !== direction) ||
@@ -396,10 +387,10 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
     p.ack === w[base + R_LAST_END]
   )
     // answers the other side's SYN, or an ACK, that was let through: it may acknowledge what this table never took
-    return next | RESET_IN_WINDOW;
+    return RESET_IN_WINDOW;
   if (oldState === SS && lastIndex === ACK && last >>> 31 === 1 && p.seq === w[base + R_LAST_ACK])
     return RESET_IN_WINDOW;
-  return next;
+  return RESET_CHECK;
 }
 
 /** A FIN or RST out of the window that gets an answer of its kind: the ends close, so the entry must not stay for days. */

@@ -52,7 +52,7 @@ import { AF_INET, IPPROTO_TCP, type Packet, T_DST } from '../wire/packet.js';
 
 const TCP_STATES = stateNames(IPPROTO_TCP);
 /** What get_conntrack_index tells apart, in its order. */
-const TCP_INDEX_NAMES = ['SYN', 'SYN-ACK', 'FIN', 'ACK', 'RST', 'no flag'];
+const TCP_INDEX_NAMES = ['SYN', 'SYN-ACK', 'FIN', 'ACK', 'RST'];
 
 type Args = ArrayLike<number>;
 

@@ -127,35 +127,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
   ],
   'src/conntrack/tcp.ts': [
     {
-      why: 'a segment without SYN, FIN, RST and ACK is refused before its kind is asked for; what tcpNew notes of a kind, `accepted` overwrites',
-      keys: [
-        'NONE :: const NONE = 5; :: 5 -> 6',
-        'NONE :: const NONE = 5; :: 5 -> 4',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #2',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #3',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #4',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #5',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #6',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #7',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #8',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #9',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #10',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #11',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #12',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #13',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #14',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #15',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #16',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #17',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #18',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #19',
-        'NEXT :: ...[IV, IV, IV, IV, IV, IV, IV, IV, IV, IV], :: IV -> LA #20',
-        'KIND :: return flags & TH_ACK ? ACK : NONE; :: flags & TH_ACK -> (flags) | (TH_ACK)',
-        'KIND :: return flags & TH_ACK ? ACK : NONE; :: flags & TH_ACK -> true',
-      ],
-    },
-    {
       why: 'column NONE of the reply direction: no connection without a state gets a reply',
       keys: [
         'NEXT :: ...[IV, S2, IV, IV, IV, IV, IV, SS, IV, S2], :: IV -> LA',
@@ -173,10 +144,7 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
         'VALID_FLAGS :: const VALID_FLAGS = new Uint8Array(64); :: 64 -> 63',
       ],
     },
-    {
-      why: 'compared with 0, or with itself, only',
-      keys: ['(file) :: VALID_FLAGS[flags] = 1; :: 1 -> 2', 'RESET_INVALID :: const RESET_INVALID = 4; :: 4 -> 5'],
-    },
+    { why: 'compared with 0, or with itself, only', keys: ['(file) :: VALID_FLAGS[flags] = 1; :: 1 -> 2'] },
     {
       why: 'W_END is 0',
       keys: [
@@ -191,13 +159,8 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     {
       why: 'the number shifted is not negative, or its sign bits are masked away',
       keys: [
-        'reopens :: return last >>> 31 === direction && ((last >>> LAST_INDEX_SHIFT) & 0x7f) === RST; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
-        'resynchronises :: if (index !== SYNACK || ((last >>> LAST_INDEX_SHIFT) & 0x7f) !== SYN || lastDirection === direction)… :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'resynchronises :: ((state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT) | ((state & LAST_FLAGS_MASK) >>> (LAST_FLAGS_SHIF… :: (state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT -> ((state & LAST_WSCALE_MASK)) >> (LAST_WSCALE_SHIFT)',
         'resynchronises :: ((state & LAST_WSCALE_MASK) >>> LAST_WSCALE_SHIFT) | ((state & LAST_FLAGS_MASK) >>> (LAST_FLAGS_SHIF… :: (state & LAST_FLAGS_MASK) >>> (LAST_FLAGS_SHIFT - 8) -> ((state & LAST_FLAGS_MASK)) >> ((LAST_FLAGS_SHIFT - 8))',
-        'ignored :: let flags = (options >>> 8) & ((FLAG_WINDOW_SCALE | FLAG_SACK_PERM) >>> 8); :: options >>> 8 -> (options) >> (8)',
-        'ignored :: let flags = (options >>> 8) & ((FLAG_WINDOW_SCALE | FLAG_SACK_PERM) >>> 8); :: (FLAG_WINDOW_SCALE | FLAG_SACK_PERM) >>> 8 -> ((FLAG_WINDOW_SCALE | FLAG_SACK_PERM)) >> (8)',
-        'challengeAcked :: if (last >>> 31 === direction || ((last >>> LAST_INDEX_SHIFT) & 0x7f) !== SYN) return false; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'resetState :: const lastIndex = (last >>> LAST_INDEX_SHIFT) & 0x7f; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'outOfWindow :: const lastIndex = (last >>> LAST_INDEX_SHIFT) & 0x7f; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
         'accepted :: const retrans = (last >>> LAST_RETRANS_SHIFT) & 0xff; :: last >>> LAST_RETRANS_SHIFT -> (last) >> (LAST_RETRANS_SHIFT)',
