@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = process.env.STATEWALL_MAIN ?? join(root, 'dist/cli/main.js');
-if (!existsSync(main)) throw new Error(`${main} is not there: npm run build`);
+/** The file that node runs. */
+export const mainFile = process.env.STATEWALL_MAIN ?? join(root, 'dist/cli/main.js');
+if (!existsSync(mainFile)) throw new Error(`${mainFile} is not there: npm run build`);
 
 /** A file of the web server example. */
 export const example = (name: string): string => join(root, 'examples/web-server', name);
@@ -35,7 +36,7 @@ function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
 
 /** Runs the command to its end. */
 export function run(args: string[], options: RunOptions = {}): Outcome {
-  const r = spawnSync(process.execPath, [main, ...args], {
+  const r = spawnSync(process.execPath, [mainFile, ...args], {
     input: options.input ?? new Uint8Array(0),
     env: environment(options.env),
     cwd: options.cwd,
@@ -46,11 +47,11 @@ export function run(args: string[], options: RunOptions = {}): Outcome {
 
 /** Starts the command, its three streams being pipes. */
 export function start(args: string[], options: RunOptions = {}): ChildProcess {
-  return spawn(process.execPath, [main, ...args], { env: environment(options.env), cwd: options.cwd });
+  return spawn(process.execPath, [mainFile, ...args], { env: environment(options.env), cwd: options.cwd });
 }
 
 /** The command in words of a shell. */
-export const shellCommand = `'${process.execPath}' '${main}'`;
+export const shellCommand = `'${process.execPath}' '${mainFile}'`;
 
 /** Runs a line of shell in which `$statewall` stands for the command. */
 export function shell(line: string, options: RunOptions = {}): Outcome {
