@@ -18,7 +18,7 @@ export interface FlowQuery {
   mark: { value: number; mask: number } | null;
   /** Connections whose status has `value` under `mask`; null: all. */
   status: { value: number; mask: number } | null;
-  /** Connections of this zone in either direction; null: all. */
+  /** Connections of this zone, be it of both directions or of one; null: all. */
   zone: number | null;
   /** Parts of tuples that have to be equal: address texts, protocol and port numbers; null or -1: any. */
   tuple: { protocol: number; original: TuplePattern; reply: TuplePattern } | null;

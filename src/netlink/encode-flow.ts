@@ -1,5 +1,12 @@
 /** Connections and queries into messages, as ctnetlink_create_conntrack, ctnetlink_change_conntrack and ctnetlink_alloc_filter read them. */
-import { type FlowDetails, type FlowRecord, PROTO_SCTP, PROTO_TCP, type SequenceAdjustment } from '../flow/record.js';
+import {
+  type FlowDetails,
+  type FlowRecord,
+  PROTO_SCTP,
+  PROTO_TCP,
+  type SequenceAdjustment,
+  STATUS_CONFIRMED,
+} from '../flow/record.js';
 import type { FlowChange, FlowQuery, NatRange, TuplePattern } from '../flow/source.js';
 import { FlowSourceError } from '../flow/source.js';
 import * as C from './constants.js';
@@ -36,7 +43,8 @@ export function writeChange(w: MessageWriter, change: FlowChange, isCreate: bool
   if (change.hasReply) writeDirection(w, r, true);
   writeZone(w, r);
   if (!isCreate && r.id !== null) w.be32(C.CTA_ID, r.id);
-  if (change.hasStatus) w.be32(C.CTA_STATUS, r.status);
+  // what is in the table is confirmed: without that bit the kernel takes the status for a change of it (EBUSY)
+  if (change.hasStatus) w.be32(C.CTA_STATUS, r.status | STATUS_CONFIRMED);
   if (r.timeout !== null) w.be32(C.CTA_TIMEOUT, r.timeout);
   if (r.mark !== null) w.be32(C.CTA_MARK, r.mark);
   if (r.mark !== null && change.markMask !== undefined) w.be32(C.CTA_MARK_MASK, change.markMask);
@@ -131,14 +139,22 @@ function writeSequence(w: MessageWriter, type: number, s: SequenceAdjustment): v
   w.be32(C.CTA_SEQADJ_OFFSET_AFTER, s.offsetAfter).close(nest);
 }
 
-/** Writes the parts of a query that the kernel can look at; the family is in the message's header. */
-export function writeQuery(w: MessageWriter, query: FlowQuery): void {
+/**
+ * Writes the parts of a query that the kernel can look at; the family is in the message's header.
+ *
+ * Tuples need a family (else EOPNOTSUPP). IPv6 addresses are left out: the kernel (5.8 to 6.18 at least) compares them the wrong way
+ * round and would leave out just those that are wanted.
+ */
+export function writeQuery(w: MessageWriter, query: FlowQuery, family: number): void {
   if (query.mark !== null) w.be32(C.CTA_MARK, query.mark.value).be32(C.CTA_MARK_MASK, query.mark.mask);
   if (query.status !== null) w.be32(C.CTA_STATUS, query.status.value).be32(C.CTA_STATUS_MASK, query.status.mask);
-  if (query.tuple === null) return;
-  const { protocol, original, reply } = query.tuple;
+  if (query.zone !== null) w.be16(C.CTA_ZONE, query.zone);
+  if (query.tuple === null || family === 0) return;
+  const { protocol } = query.tuple;
+  const original = filterable(query.tuple.original);
+  const reply = filterable(query.tuple.reply);
   const flags = patternFlags(original, protocol);
-  const back = patternFlags(reply, 0);
+  const back = patternFlags(reply, protocol);
   if ((flags | back) === 0) return;
   const nest = w.open(C.CTA_FILTER);
   w.u32(C.CTA_FILTER_ORIG_FLAGS, flags).u32(C.CTA_FILTER_REPLY_FLAGS, back).close(nest);
@@ -146,15 +162,21 @@ export function writeQuery(w: MessageWriter, query: FlowQuery): void {
   if (back !== 0) writePattern(w, C.CTA_TUPLE_REPLY, reply, protocol);
 }
 
+function filterable(p: TuplePattern): TuplePattern {
+  const only4 = (address: string | null): string | null => (address?.includes(':') ? null : address);
+  return { ...p, source: only4(p.source), destination: only4(p.destination) };
+}
+
 function patternFlags(p: TuplePattern, protocol: number): number {
   let flags = 0;
   if (p.source !== null) flags |= C.FILTER_IP_SRC;
   if (p.destination !== null) flags |= C.FILTER_IP_DST;
+  if (protocol <= 0) return flags;
+  flags |= C.FILTER_PROTO_NUM;
+  // a port is one of a protocol
   if (p.sourcePort >= 0) flags |= C.FILTER_SRC_PORT;
   if (p.destinationPort >= 0) flags |= C.FILTER_DST_PORT;
-  // ports have no meaning without their protocol
-  if (protocol > 0 && (flags & (C.FILTER_SRC_PORT | C.FILTER_DST_PORT)) === 0) return flags;
-  return protocol > 0 ? flags | C.FILTER_PROTO_NUM : flags;
+  return flags;
 }
 
 function writePattern(w: MessageWriter, type: number, p: TuplePattern, protocol: number): void {

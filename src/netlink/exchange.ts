@@ -6,7 +6,7 @@
  */
 import { ATTRIBUTE_LEN, attributeText, attributeType, nextAttribute } from './attribute.js';
 import * as C from './constants.js';
-import { EINTR, EINVAL, ENOBUFS, EPERM, MessageError, NetlinkError } from './error.js';
+import { EINTR, EINVAL, ENOBUFS, EOPNOTSUPP, EPERM, MessageError, NetlinkError } from './error.js';
 import {
   align4,
   HEADER_LEN,
@@ -157,5 +157,5 @@ function reasonText(buffer: MessageBuffer, at: number, end: number): string {
 
 /** Whether the kernel may have refused a request for what it does not know, rather than for what it says. */
 export function isUnknownToKernel(error: unknown): boolean {
-  return error instanceof NetlinkError && error.errno === EINVAL;
+  return error instanceof NetlinkError && (error.errno === EINVAL || error.errno === EOPNOTSUPP);
 }

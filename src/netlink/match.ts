@@ -11,7 +11,7 @@ export function isNarrowed(query: FlowQuery): boolean {
 /** Whether a connection is one of those that a query asks for. */
 export function matchesQuery(r: FlowRecord, query: FlowQuery): boolean {
   if (query.family !== 0 && r.family !== query.family) return false;
-  if (query.zone !== null && r.zoneOriginal !== query.zone && r.zoneReply !== query.zone) return false;
+  if (query.zone !== null && (r.zoneOriginal || r.zoneReply) !== query.zone) return false;
   if (query.mark !== null && ((r.mark ?? 0) & query.mark.mask) >>> 0 !== query.mark.value >>> 0) return false;
   if (query.status !== null && (r.status & query.status.mask) >>> 0 !== query.status.value >>> 0) return false;
   const { tuple } = query;

@@ -17,12 +17,14 @@ import { FlowDecoder } from './decode-flow.js';
 import { writeChange, writeKey, writeQuery } from './encode-flow.js';
 import { ENOENT } from './error.js';
 import { EventStream } from './events.js';
-import { Exchange, isUnknownToKernel, type ReadMessage, type WriteRequest } from './exchange.js';
+import { isUnknownToKernel } from './exchange.js';
 import { ExpectationDecoder, writeExpectation, writeExpectationKey } from './expectation.js';
 import { LABEL_FILE, LabelNames } from './labels.js';
 import { isNarrowed, matchesQuery } from './match.js';
+import { Requests } from './requests.js';
 import { decodeStatistics, decodeTotals } from './statistics.js';
-import type { NetlinkSocket, NetlinkSystem } from './system.js';
+import type { NetlinkSystem } from './system.js';
+import { TimeoutPolicies } from './timeout-policies.js';
 
 /** How a live table is opened. */
 export interface NetlinkOptions {
@@ -45,38 +47,47 @@ const EXPECT = C.SUBSYS_EXPECT << 8;
 
 /** The kernel's table of one network namespace. Each listing and each stream of events has a socket of its own. */
 export class NetlinkFlowSource implements FlowSource {
+  /** Timeout policies of the same namespace. */
+  readonly timeoutPolicies: TimeoutPolicies;
+
   private readonly system: NetlinkSystem;
-  private readonly namespace: string | null;
+  private readonly requests: Requests;
   private readonly labelNames: LabelNames;
   private readonly wantsDetails: boolean;
-  private commands: { socket: NetlinkSocket; exchange: Exchange } | null = null;
-  /** Ends when the last command ended; one follows the other, because they share a socket. */
-  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(system: NetlinkSystem, options: NetlinkOptions = {}) {
     this.system = system;
-    this.namespace = options.namespace ?? null;
+    this.requests = new Requests(system, options.namespace ?? null);
+    this.timeoutPolicies = new TimeoutPolicies(this.requests);
     this.labelNames = options.labelNames ?? LabelNames.parse(system.readText(LABEL_FILE) ?? '');
     this.wantsDetails = options.details ?? false;
   }
 
   /** Closes the socket of commands; the next command opens another. */
   close(): void {
-    this.commands?.socket.close();
-    this.commands = null;
+    this.requests.close();
   }
 
   async *list(list: FlowList, query: FlowQuery): AsyncGenerator<FlowRecord[], void> {
     const message = query.zero ? C.MSG_CT_GET_CTRZERO : LIST_MESSAGES[list];
     const narrowed = isNarrowed(query);
+    const family = queryFamily(query);
+    const decoder = this.flowDecoder();
     let withQuery = narrowed && list === 'conntrack';
     for (;;) {
-      const decoder = this.flowDecoder();
-      const records = this.dump('list connections', decoder, (w, flags, sequence) => {
-        w.begin(CONNTRACK | message, flags, sequence, queryFamily(query));
-        if (withQuery) writeQuery(w, query);
-        w.end();
-      });
+      const records = this.requests.dump(
+        'list connections',
+        (w, flags, sequence) => {
+          w.begin(CONNTRACK | message, flags, sequence, family);
+          if (withQuery) writeQuery(w, query, family);
+          w.end();
+        },
+        (buffer, at, end) => {
+          // once a datagram: ages are whole seconds
+          if (at === 0) decoder.nowSeconds = this.nowSeconds();
+          return decoder.decode(buffer, at, end);
+        },
+      );
       try {
         for await (const batch of records) {
           const wanted = narrowed ? batch.filter((record) => matchesQuery(record, query)) : batch;
@@ -93,7 +104,7 @@ export class NetlinkFlowSource implements FlowSource {
 
   async get(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
     const decoder = this.flowDecoder();
-    const [found] = await this.command(
+    const [found] = await this.requests.command(
       'get the connection',
       (w, flags, sequence) => {
         w.begin(CONNTRACK | C.MSG_GET, flags, sequence, record.family);
@@ -115,7 +126,7 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   private async change(operation: string, change: FlowChange, extraFlags: number): Promise<void> {
-    await this.command(operation, (w, flags, sequence) => {
+    await this.requests.command(operation, (w, flags, sequence) => {
       w.begin(CONNTRACK | C.MSG_NEW, flags | extraFlags, sequence, change.record.family);
       writeChange(w, change, extraFlags !== 0, this.labelNames);
       w.end();
@@ -123,7 +134,7 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   async delete(record: FlowRecord, byReply: boolean): Promise<void> {
-    await this.command('delete the connection', (w, flags, sequence) => {
+    await this.requests.command('delete the connection', (w, flags, sequence) => {
       w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, record.family);
       writeKey(w, record, byReply, true);
       w.end();
@@ -131,21 +142,25 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   async flush(family: 0 | 2 | 10): Promise<void> {
-    await this.command('flush the table', (w, flags, sequence) => {
+    await this.requests.command('flush the table', (w, flags, sequence) => {
       w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, family).end();
     });
   }
 
   async *listExpectations(family: 0 | 2 | 10): AsyncGenerator<ExpectationRecord[], void> {
     const decoder = new ExpectationDecoder({ details: this.wantsDetails });
-    yield* this.dump('list expectations', decoder, (w, flags, sequence) => {
-      w.begin(EXPECT | C.MSG_GET, flags, sequence, family).end();
-    });
+    yield* this.requests.dump(
+      'list expectations',
+      (w, flags, sequence) => {
+        w.begin(EXPECT | C.MSG_GET, flags, sequence, family).end();
+      },
+      (buffer, at, end) => decoder.decode(buffer, at, end),
+    );
   }
 
   async getExpectation(record: ExpectationRecord): Promise<ExpectationRecord> {
     const decoder = new ExpectationDecoder({ details: this.wantsDetails });
-    const [found] = await this.command(
+    const [found] = await this.requests.command(
       'get the expectation',
       (w, flags, sequence) => {
         w.begin(EXPECT | C.MSG_GET, flags, sequence, record.family);
@@ -159,7 +174,7 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   async createExpectation(change: ExpectationChange): Promise<void> {
-    await this.command('create the expectation', (w, flags, sequence) => {
+    await this.requests.command('create the expectation', (w, flags, sequence) => {
       const extraFlags = C.NLM_F_CREATE | C.NLM_F_EXCL;
       w.begin(EXPECT | C.MSG_NEW, flags | extraFlags, sequence, change.record.family);
       writeExpectation(w, change.record);
@@ -168,7 +183,7 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   async deleteExpectation(record: ExpectationRecord): Promise<void> {
-    await this.command('delete the expectation', (w, flags, sequence) => {
+    await this.requests.command('delete the expectation', (w, flags, sequence) => {
       w.begin(EXPECT | C.MSG_DELETE, flags, sequence, record.family);
       writeExpectationKey(w, record);
       w.end();
@@ -176,13 +191,13 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   async flushExpectations(): Promise<void> {
-    await this.command('flush the expectations', (w, flags, sequence) => {
+    await this.requests.command('flush the expectations', (w, flags, sequence) => {
       w.begin(EXPECT | C.MSG_DELETE, flags, sequence).end();
     });
   }
 
   async count(): Promise<{ count: number; limit: number }> {
-    const [totals] = await this.command(
+    const [totals] = await this.requests.command(
       'count connections',
       (w, flags, sequence) => {
         w.begin(CONNTRACK | C.MSG_CT_GET_STATS, flags, sequence).end();
@@ -194,15 +209,15 @@ export class NetlinkFlowSource implements FlowSource {
 
   async statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]> {
     const type = table === 'conntrack' ? CONNTRACK | C.MSG_CT_GET_STATS_CPU : EXPECT | C.MSG_EXPECT_GET_STATS_CPU;
-    const decoder = {
-      decode: (buffer: Parameters<typeof decodeStatistics>[0], at: number, end: number) =>
-        decodeStatistics(buffer, at, end, table),
-    };
     const all: FlowStatistics[] = [];
-    for await (const batch of this.dump('read statistics', decoder, (w, flags, sequence) => {
-      w.begin(type, flags, sequence).end();
-    }))
-      all.push(...batch);
+    const batches = this.requests.dump(
+      'read statistics',
+      (w, flags, sequence) => {
+        w.begin(type, flags, sequence).end();
+      },
+      (buffer, at, end) => decodeStatistics(buffer, at, end, table),
+    );
+    for await (const batch of batches) all.push(...batch);
     return all;
   }
 
@@ -214,7 +229,7 @@ export class NetlinkFlowSource implements FlowSource {
   ): AsyncIterable<readonly FlowEventItem[]> {
     return {
       [Symbol.asyncIterator]: () =>
-        new EventStream(this.system, () => this.system.open(this.namespace), {
+        new EventStream(this.system, () => this.requests.open(), {
           groups,
           isExpect,
           bufferBytes,
@@ -233,39 +248,6 @@ export class NetlinkFlowSource implements FlowSource {
 
   private nowSeconds(): number {
     return Math.floor(this.system.nowUs() / 1e6);
-  }
-
-  private async command<T>(operation: string, write: WriteRequest, read: ReadMessage<T> | null = null): Promise<T[]> {
-    const mine = this.turn.then(() => {
-      this.commands ??= this.openCommands();
-      return this.commands.exchange.command(operation, write, read);
-    });
-    // what one command throws is not the next one's
-    this.turn = mine.catch(() => {});
-    return mine;
-  }
-
-  private openCommands(): { socket: NetlinkSocket; exchange: Exchange } {
-    const socket = this.system.open(this.namespace);
-    return { socket, exchange: new Exchange(this.system, socket) };
-  }
-
-  private async *dump<T>(
-    operation: string,
-    decoder: { decode: ReadMessage<T>; nowSeconds?: number },
-    write: WriteRequest,
-  ): AsyncGenerator<T[], void> {
-    const socket = this.system.open(this.namespace);
-    try {
-      const exchange = new Exchange(this.system, socket);
-      yield* exchange.dump(operation, write, (buffer, at, end) => {
-        // once a datagram: ages are whole seconds
-        if (at === 0 && decoder.nowSeconds !== undefined) decoder.nowSeconds = this.nowSeconds();
-        return decoder.decode(buffer, at, end);
-      });
-    } finally {
-      socket.close();
-    }
   }
 }
 
