@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 /** EX_SOFTWARE of sysexits.h. */
 const EXIT_BUG = 70;
 
-/** Their command lines have iptables' own grammar; sysctl has sysctl(8)'s. */
+/** Their command lines have iptables' own grammar; sysctl has sysctl(8)'s, conntrack conntrack(8)'s. */
 const RULE_COMMAND = /^ip6?tables(-save|-restore)?$/;
 
 /** The version in package.json, which lies two folders above this file once built. */
@@ -23,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     if (RULE_COMMAND.test(name)) return await (await import('./iptables.js')).runRuleCommand(name, words);
     if (name === 'sysctl') return await (await import('./sysctl.js')).runSysctl(words, version());
+    if (name === 'conntrack') return await (await import('./conntrack.js')).runConntrackCommand(words);
     return await (await import('./program.js')).runProgram(argv, version());
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -12,6 +12,7 @@ import { HostFileError } from '../replay/host-file.js';
 import { ReplayError } from '../replay/options.js';
 import { OutputError } from '../replay/output.js';
 import { RuleError } from '../rules/context.js';
+import { helpText, ownHelpText } from '../tools/conntrack/help.js';
 import { readable } from './message.js';
 import { replayCommand } from './replay.js';
 import { SYSCTL_HELP } from './sysctl-options.js';
@@ -55,7 +56,7 @@ function program(version: string): Command {
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
     .addHelpText('after', '\nstatewall COMMAND --help explains every option, with examples.');
-  for (const sub of [replayCommand(), ...ruleCommands(), sysctlCommand()]) command.addCommand(sub);
+  for (const sub of [replayCommand(), ...ruleCommands(), sysctlCommand(), conntrackCommand()]) command.addCommand(sub);
   strict(command);
   return command;
 }
@@ -81,6 +82,16 @@ function sysctlCommand(): Command {
     .usage('[options] [NAME | NAME=VALUE ...]')
     .helpOption(false);
   command.helpInformation = () => SYSCTL_HELP;
+  return command;
+}
+
+/** Likewise. */
+function conntrackCommand(): Command {
+  const command = new Command('conntrack')
+    .summary("conntrack(8)'s arguments and output, on the kernel's connection table or a saved one")
+    .usage('[--table FILE] ...')
+    .helpOption(false);
+  command.helpInformation = () => helpText(null) + ownHelpText();
   return command;
 }
 

@@ -11,11 +11,12 @@ const NOT_A_FLOW = /^\s*(#.*|conntrack v\d.*|<\?xml.*|<\/?conntrack>|\[|\])?\s*$
 
 /**
  * Reads a dump: `conntrack -L` in every `-o` form, -o save, -o xml, /proc/net/nf_conntrack, ip_conntrack, or one JSON object a
- * line. Each line shows its own form. Throws a FlowError at the first line that is none.
+ * line. Each line shows its own form. Throws a FlowError at the first line that is none. `firstLine`: number of the first line, where
+ * a file is read in parts that end with whole lines.
  */
-export function parseTable(text: string, file: string): FlowRecord[] {
+export function parseTable(text: string, file: string, firstLine = 1): FlowRecord[] {
   const records: FlowRecord[] = [];
-  const place: LinePlace = { file, line: 0 };
+  const place: LinePlace = { file, line: firstLine - 1 };
   for (let at = 0; at < text.length; ) {
     const end = text.indexOf('\n', at);
     const line = text.slice(at, end < 0 ? text.length : end).replace(/\r$/, '');

@@ -1,0 +1,532 @@
+/**
+ * A command line of conntrack(8) into what it says. What is wrong ends it at once, in the order and the words of the original; so does
+ * what does not go together (options.ts, protocols.ts).
+ */
+import { type MaskedFilter, statusFilter } from '../../flow/filter.js';
+import {
+  STATUS_ASSURED,
+  STATUS_EXPECTED,
+  STATUS_FIXED_TIMEOUT,
+  STATUS_HW_OFFLOAD,
+  STATUS_OFFLOAD,
+  STATUS_SEEN_REPLY,
+} from '../../flow/record.js';
+import { type Address, maskOfPrefix, readAddress } from './address.js';
+import { type AddressPair, type CommandLine, emptyOutput, type NatValue, type OutputForm } from './line.js';
+import type { SystemNames } from './names.js';
+import { readLong, readUnsigned } from './number.js';
+import {
+  COMMANDS,
+  type CommandLetter,
+  checkUsage,
+  DEPRECATED,
+  EXPECT_USAGE,
+  OPTIONS,
+  TABLE_NAMES,
+  type TableName,
+  USAGE,
+} from './options.js';
+import { OWN_OPTIONS, readOwnOption } from './own.js';
+import { PROTOCOLS, type ProtocolRow, plainProtocol, type TransportField, type TransportOption } from './protocols.js';
+import { ConntrackError, STATUS_FAILED } from './usage-error.js';
+import { WordReader } from './words.js';
+
+/** Names of -u, in the order in which a shortened one is looked up. */
+const STATUS_WORDS: readonly (readonly [string, number])[] = [
+  ['ASSURED', STATUS_ASSURED],
+  ['SEEN_REPLY', STATUS_SEEN_REPLY],
+  ['UNSET', 0],
+  ['FIXED_TIMEOUT', STATUS_FIXED_TIMEOUT],
+  ['EXPECTED', STATUS_EXPECTED],
+  ['OFFLOAD', STATUS_OFFLOAD],
+  ['HW_OFFLOAD', STATUS_HW_OFFLOAD],
+];
+
+const EVENT_WORDS: readonly (readonly [string, number])[] = [
+  ['ALL', 7],
+  ['NEW', 1],
+  ['UPDATES', 2],
+  ['DESTROY', 4],
+];
+
+const OUTPUT_WORDS: readonly (readonly [string, keyof OutputForm])[] = [
+  ['xml', 'xml'],
+  ['extended', 'extended'],
+  ['timestamp', 'timestamp'],
+  ['id', 'id'],
+  ['ktimestamp', 'ktimestamp'],
+  ['labels', 'labels'],
+  ['userspace', 'userspace'],
+  ['save', 'save'],
+];
+
+/** Options whose address may have a prefix, and the mask that it stands for. */
+const PREFIX_MASKS: Record<string, '{' | '}'> = { s: '{', d: '}', '[': '{', ']': '}' };
+
+/** How a line stands in a file of -R. */
+export interface FileContext {
+  /** What -o of the lines before has asked for. */
+  output: OutputForm;
+  /** Whether our own options are unknown. */
+  isInFile: boolean;
+}
+
+/** Reads one command line. Throws a ConntrackError; help and version are commands like others. */
+export function parseLine(words: readonly string[], names: SystemNames, context?: FileContext): CommandLine {
+  return new LineParser(words, names, context ?? { output: emptyOutput(), isInFile: false }).parse();
+}
+
+class LineParser {
+  private readonly words: WordReader;
+  private readonly names: SystemNames;
+  private readonly given = new Set<string>();
+  private readonly transportGiven = new Set<string>();
+  private readonly transport = new Map<TransportField, number>();
+  private command: CommandLetter | null = null;
+  private table: TableName = 'conntrack';
+  private labelsAdd: string[] = [];
+  private labels: string[] = [];
+  private readonly line: CommandLine;
+  private readonly hasOwn: boolean;
+
+  constructor(words: readonly string[], names: SystemNames, context: FileContext) {
+    this.names = names;
+    this.hasOwn = !context.isInFile;
+    this.words = new WordReader(words, 'conntrack');
+    this.words.add(COMMANDS);
+    this.words.add(OPTIONS);
+    this.words.add(DEPRECATED);
+    this.line = { ...emptyLine(), output: context.output };
+  }
+
+  parse(): CommandLine {
+    for (;;) {
+      const own = this.hasOwn ? this.words.exact(OWN_OPTIONS) : null;
+      if (own !== null) {
+        readOwnOption(own.row.key, own.value, this.line.own);
+        continue;
+      }
+      const step = this.words.next();
+      if (step.kind === 'end') break;
+      if (step.kind === 'unknown') this.fail(`unknown option \`${step.text}'`);
+      if (step.kind === 'incomplete') this.fail(`option \`${step.text}' requires an argument`);
+      this.option(step.row.key, step.row, step.value);
+    }
+    return this.finish();
+  }
+
+  private fail(message: string, status?: number): never {
+    throw new ConntrackError(message, status, this.line.warnings);
+  }
+
+  private option(key: string, row: object, value: string | null): void {
+    if ((COMMANDS as readonly object[]).includes(row)) this.setCommand(key as CommandLetter);
+    else if ((DEPRECATED as readonly object[]).includes(row)) {
+      this.line.warnings += `WARNING: ignoring -${key}, deprecated option.\n`;
+    } else if ('field' in row) this.transportOption(row as TransportOption, value ?? '');
+    else this.filter(key, value);
+  }
+
+  private setCommand(letter: CommandLetter): void {
+    if (this.command !== null) this.fail('Invalid commands combination');
+    this.command = letter;
+    const word = this.words.peek();
+    if (word === null) return;
+    const table = TABLE_NAMES.find((name) => name.startsWith(word));
+    if (table === undefined) this.fail(`unknown type \`${word}'`);
+    this.words.take();
+    this.table = table;
+    if (table === 'expect' && !(letter in EXPECT_USAGE)) {
+      this.fail(`Can't do --${COMMANDS.find((c) => c.key === letter)!.names[0]} on expectations`);
+    }
+    if (table !== 'conntrack' && table !== 'expect' && letter !== 'L') {
+      this.fail("Can't do that command with tables `dying' and `unconfirmed'");
+    }
+  }
+
+  private filter(key: string, value: string | null): void {
+    const { line } = this;
+    const text = value ?? '';
+    this.given.add(key);
+    switch (key) {
+      case 's':
+      case 'd':
+        this.setAddress(line.original, key, text, key === 's');
+        return;
+      case 'r':
+      case 'q':
+        this.setAddress(line.reply, key, text, key === 'r');
+        return;
+      case '[':
+      case ']':
+        this.setAddress(line.expected, key, text, key === '[');
+        return;
+      case '{':
+      case '}':
+        this.setAddress(line.masks, key, text, key === '{');
+        return;
+      case 'p':
+        this.setProtocol(text);
+        return;
+      case 'f':
+        if (text !== 'ipv4' && text !== 'ipv6') this.fail(`\`${text}' unsupported protocol`);
+        this.setFamily(text === 'ipv4' ? 2 : 10);
+        return;
+      case 'n':
+        line.sourceNat = this.nat(key, value, line.sourceNat);
+        return;
+      case 'g':
+        line.destinationNat = this.nat(key, value, line.destinationNat);
+        return;
+      case 'j':
+        line.anyNat = this.nat(key, value, line.anyNat);
+        return;
+      default:
+        this.value(key, value);
+    }
+  }
+
+  private value(key: string, value: string | null): void {
+    const { line } = this;
+    const text = value ?? '';
+    switch (key) {
+      case 't':
+        line.timeout = readUnsigned(text, 10, 32);
+        return;
+      case 'u':
+        this.setStatus(text);
+        return;
+      case 'e':
+        this.setEvents(text);
+        return;
+      case 'm':
+        line.mark = readMark(text);
+        return;
+      case 'i':
+        line.id = readUnsigned(text, 0, 32);
+        return;
+      case 'c':
+        line.secmark = readUnsigned(text, 0, 32);
+        return;
+      case 'b':
+        line.bufferBytes = BigInt.asUintN(64, readLong(text, 10).value);
+        return;
+      case 'w':
+        line.zone = readUnsigned(text, 0, 16);
+        return;
+      case '(':
+        line.zoneOriginal = readUnsigned(text, 0, 16);
+        return;
+      case ')':
+        line.zoneReply = readUnsigned(text, 0, 16);
+        return;
+      case 'o':
+        this.setOutput(text);
+        return;
+      case 'l':
+      case '<':
+      case '>':
+        this.setLabels(key, value);
+        return;
+    }
+  }
+
+  private setAddress(pair: AddressPair, key: string, text: string, isSource: boolean): void {
+    const slash = text.indexOf('/');
+    const address = this.address(slash < 0 ? text : text.slice(0, slash), text);
+    this.setFamily(address.family);
+    if (isSource) pair.source = address.text;
+    else pair.destination = address.text;
+    if (slash < 0) return;
+    const maskKey = PREFIX_MASKS[key];
+    if (maskKey === undefined) this.noPrefix(key);
+    const mask = maskOfPrefix(text.slice(slash + 1), address.family);
+    if (mask === null) this.fail('Invalid netmask');
+    this.given.add(maskKey);
+    if (maskKey === '{') this.line.masks.source = mask;
+    else this.line.masks.destination = mask;
+  }
+
+  private address(text: string, whole: string): Address {
+    return readAddress(text) ?? this.fail(`Invalid IP address \`${whole}'`);
+  }
+
+  private noPrefix(key: string): never {
+    this.fail(`CIDR notation unavailable for \`--${OPTIONS.find((o) => o.key === key)!.names[0]}'`);
+  }
+
+  private setFamily(family: 2 | 10): void {
+    if (this.line.family !== 0 && this.line.family !== family) this.fail('mismatched address family');
+    this.line.family = family;
+  }
+
+  /** An address with a port behind a colon; IPv6 with a port stands in brackets. */
+  private nat(key: string, joined: string | null, before: NatValue | null): NatValue {
+    const text = joined ?? this.words.take();
+    if (text === null) return before ?? { address: null, port: null };
+    const { address: addressText, port } = this.splitPort(text);
+    const slash = addressText.indexOf('/');
+    const address = this.address(slash < 0 ? addressText : addressText.slice(0, slash), addressText);
+    this.setFamily(address.family);
+    if (slash >= 0) this.noPrefix(key);
+    return { address: address.text, port: port ?? before?.port ?? null };
+  }
+
+  private splitPort(text: string): { address: string; port: number | null } {
+    let address = text;
+    let portText: string | null = null;
+    if (text.startsWith('[')) {
+      const close = text.indexOf(']');
+      if (close < 0) this.fail("No closing ']' around IPv6 address");
+      if (close === 1) this.fail('No IPv6 address specified');
+      if (text[close + 1] !== ':') return { address: text, port: null };
+      address = text.slice(1, close);
+      portText = text.slice(close + 2);
+    } else if (text.split(':').length === 2) {
+      const colon = text.indexOf(':');
+      address = text.slice(0, colon);
+      portText = text.slice(colon + 1);
+    }
+    if (portText === null) return { address, port: null };
+    if (portText === '') this.fail("No port specified after `:'");
+    const { value, length } = readLong(portText, 10);
+    if (length !== portText.length || value > 0xffffn) this.fail(`Invalid port \`${portText}'`);
+    return { address, port: Number(value) };
+  }
+
+  private setProtocol(text: string): void {
+    const row = this.protocol(text);
+    this.line.protocol = row;
+    this.words.add(row.options);
+  }
+
+  private protocol(text: string): ProtocolRow {
+    const lower = text.toLowerCase();
+    const named = PROTOCOLS.find((p) => p.name === lower);
+    if (named !== undefined) return named;
+    let number = this.names.protocols.numberOf(text);
+    if (number < 0) {
+      const { value, length } = readLong(text, 0);
+      if (text === '' || length !== text.length || value > 255n) this.fail(`\`${text}' unsupported protocol`);
+      number = Number(value);
+    }
+    const known = PROTOCOLS.find((p) => p.number === number);
+    return known ?? plainProtocol(this.names.protocols.nameOf(number) || 'unknown', number);
+  }
+
+  private transportOption(row: TransportOption, text: string): void {
+    const { protocol } = this.line;
+    // an option of a protocol that another -p replaced says nothing
+    if (protocol === null || !protocol.options.includes(row)) return;
+    this.transportGiven.add(row.key);
+    this.transport.set(row.field, this.transportValue(row, protocol, text));
+  }
+
+  private transportValue(row: TransportOption, protocol: ProtocolRow, text: string): number {
+    switch (row.reads) {
+      case 'number8':
+        return readUnsigned(text, 10, 8);
+      case 'number16':
+        return readUnsigned(text, 10, 16);
+      case 'number32':
+        return readUnsigned(text, 10, 32);
+      case 'key16':
+        return readUnsigned(text, 0, 16);
+      case 'state': {
+        const state = protocol.name === 'tcp' && text === 'LISTEN' ? 9 : protocol.states.indexOf(text);
+        return state >= 0 ? state : this.fail(`${protocol.stateMessage} \`${text}'`);
+      }
+      case 'role': {
+        const role = ['client', 'server'].indexOf(text);
+        return role >= 0 ? role : this.fail(`Unknown DCCP role \`${text}'`);
+      }
+    }
+  }
+
+  /** Calls `use` with each word of a list; one that nobody knows ends the line. */
+  private list(text: string, use: (word: string) => boolean): void {
+    let rest = text;
+    for (let comma = rest.indexOf(','); comma > 0; comma = rest.indexOf(',')) {
+      if (!this.listWord(rest.slice(0, comma), use)) this.fail(`Bad parameter \`${rest}'`);
+      rest = rest.slice(comma + 1);
+    }
+    if (!this.listWord(rest, use)) this.fail(`Bad parameter \`${rest}'`);
+  }
+
+  private listWord(word: string, use: (word: string) => boolean): boolean {
+    if (word === '') return false;
+    // shortened or not, and whatever list it stands in
+    for (const [name, option] of [
+      ['SRC_NAT', 'src-nat'],
+      ['DST_NAT', 'dst-nat'],
+    ]) {
+      if (!beginsWith(name!, word)) continue;
+      this.line.warnings += `WARNING: ignoring ${name}, use --${option} instead\n`;
+      return true;
+    }
+    return use(word);
+  }
+
+  private setStatus(text: string): void {
+    let bits = 0;
+    let isUnreplied = false;
+    this.list(text, (word) => {
+      if (word === 'UNREPLIED') {
+        isUnreplied = true;
+        return true;
+      }
+      const found = STATUS_WORDS.find(([name]) => beginsWith(name, word));
+      bits |= found?.[1] ?? 0;
+      return found !== undefined;
+    });
+    this.line.status = statusFilter(this.line.status, bits, isUnreplied);
+  }
+
+  private setEvents(text: string): void {
+    const before = this.line.events;
+    let mask = before === null ? 0 : Number(before.isNew) + 2 * Number(before.isUpdate) + 4 * Number(before.isDestroy);
+    this.list(text, (word) => {
+      const found = EVENT_WORDS.find(([name]) => beginsWith(name, word));
+      mask |= found?.[1] ?? 0;
+      return found !== undefined;
+    });
+    this.line.events = { isNew: (mask & 1) !== 0, isUpdate: (mask & 2) !== 0, isDestroy: (mask & 4) !== 0 };
+  }
+
+  private setOutput(text: string): void {
+    const { output } = this.line;
+    this.list(text, (word) => {
+      const found = OUTPUT_WORDS.find(([name]) => beginsWith(name, word));
+      if (found !== undefined) output[found[1]] = true;
+      return found !== undefined;
+    });
+    const { save, ...others } = output;
+    if (save && Object.values(others).includes(true)) {
+      this.fail('cannot combine save output with any other output type, use -o save only', STATUS_FAILED);
+    }
+  }
+
+  private setLabels(key: string, joined: string | null): void {
+    if (this.names.labels === null) this.line.warnings += 'nfct_labelmap_new: No such file or directory\n';
+    const text = key === '>' ? (joined ?? this.words.take()) : joined;
+    const other = key === '<' ? '>' : '<';
+    if (key !== 'l' && this.given.has(other)) {
+      this.fail('cannot use --label-add and --label-del at the same time', STATUS_FAILED);
+    }
+    const names = text === null ? [] : text.split(',');
+    const unknown = names.find((name) => !this.names.labels?.has(name));
+    if (unknown !== undefined) this.fail(`unknown label '${unknown}'`);
+    if (key === 'l') this.labels.push(...names);
+    else if (key === '<') this.labelsAdd.push(...names);
+    else this.line.labelsDel = text === null ? [] : [...(this.line.labelsDel ?? []), ...names];
+  }
+
+  private finish(): CommandLine {
+    const { line, given } = this;
+    if (given.has('j') && (given.has('n') || given.has('g'))) {
+      this.fail("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
+    }
+    const isExpect = this.table === 'expect';
+    const command = this.command ?? 'h';
+    const usage = isExpect ? EXPECT_USAGE[command]! : USAGE[command];
+    // without any command it is help that is shown, but -p is for those who ask for it
+    const wrong = checkUsage(OPTIONS, this.command === null ? { needs: '', takes: '' } : usage, given);
+    if (wrong !== null) this.fail(wrong);
+    const isOne = !isExpect && 'GIA'.includes(command);
+    if (isOne) this.checkPair(given, ['s', 'd', 'r', 'q'], ADDRESS_PAIRS);
+    const { protocol } = line;
+    if (protocol !== null && command !== 'h') {
+      const rows = isExpect ? protocol.expectUsage(command) : protocol.usage(command);
+      const bad = checkUsage(protocol.options, rows, this.transportGiven);
+      if (bad !== null) this.fail(bad);
+      if (isOne && protocol.pairs[0] !== '') this.checkPair(this.transportGiven, ['a', 'b', 'c', 'd'], protocol.pairs);
+    }
+    if (this.table === 'conntrack') this.checkFilters(command);
+    return {
+      ...line,
+      command,
+      table: this.table,
+      given,
+      transport: this.transport,
+      labels: this.labels,
+      labelsAdd: this.labelsAdd,
+    };
+  }
+
+  /** Both of the first two, or both of the last two; the message is for the direction of which something was given. */
+  private checkPair(given: ReadonlySet<string>, keys: readonly string[], messages: readonly [string, string]): void {
+    const [a, b, c, d] = keys.map((key) => given.has(key));
+    if ((a && b) || (c && d)) return;
+    this.fail(messages[(c || d) && !a && !b && c !== d ? 1 : 0]);
+  }
+
+  private checkFilters(command: CommandLetter): void {
+    const { given } = this;
+    if (!'LDUE'.includes(command)) return;
+    if (given.has('{') && !given.has('s')) this.fail("Can't use --mask-src without --src");
+    if (given.has('}') && !given.has('d')) this.fail("Can't use --mask-dst without --dst");
+    if (given.has('z') && [...'sdrqpumclw()'].some((key) => given.has(key))) {
+      this.fail("Can't use -z with filtering parameters");
+    }
+  }
+}
+
+const ADDRESS_PAIRS = [
+  "you have to specify `--src' and `--dst'",
+  "you have to specify `--reply-src' and `--reply-dst'",
+] as const;
+
+/** Whether `word` is `name`, or its beginning; case does not count. */
+function beginsWith(name: string, word: string): boolean {
+  return word !== '' && name.toLowerCase().startsWith(word.toLowerCase());
+}
+
+function readMark(text: string): MaskedFilter {
+  const { value, length } = readLong(text, 0);
+  const mask = text[length] === '/' ? readUnsigned(text.slice(length + 1), 0, 32) : 0xffffffff;
+  return { value: Number(BigInt.asUintN(32, value)), mask };
+}
+
+function emptyLine(): CommandLine {
+  const none = (): AddressPair => ({ source: null, destination: null });
+  return {
+    command: 'h',
+    table: 'conntrack',
+    given: new Set(),
+    family: 0,
+    protocol: null,
+    original: none(),
+    reply: none(),
+    expected: none(),
+    masks: none(),
+    sourceNat: null,
+    destinationNat: null,
+    anyNat: null,
+    timeout: null,
+    status: null,
+    mark: null,
+    secmark: null,
+    id: null,
+    zone: null,
+    zoneOriginal: null,
+    zoneReply: null,
+    labels: [],
+    labelsAdd: [],
+    labelsDel: null,
+    events: null,
+    bufferBytes: null,
+    output: emptyOutput(),
+    transport: new Map(),
+    own: {
+      json: false,
+      top: null,
+      dryRun: false,
+      explain: false,
+      undo: null,
+      table: null,
+      write: false,
+      namespace: null,
+    },
+    warnings: '',
+  };
+}

@@ -1,0 +1,309 @@
+/**
+ * A saved connection table as a FlowSource: what a file holds, as if a kernel held it. Listings go through the file once and keep
+ * nothing; the first change reads all of it into memory, and `text` gives it back in the form in which it came.
+ */
+import { parseExpectationLine } from '../../flow/expectation.js';
+import { flowToJson } from '../../flow/json.js';
+import { formatFlowLine } from '../../flow/line.js';
+import {
+  type ExpectationRecord,
+  type FlowRecord,
+  type FlowTuple,
+  newRecord,
+  STATUS_CONFIRMED,
+  STATUS_DST_NAT,
+  STATUS_DST_NAT_DONE,
+  STATUS_SRC_NAT,
+  STATUS_SRC_NAT_DONE,
+} from '../../flow/record.js';
+import { formatSaveLine } from '../../flow/save.js';
+import {
+  type FlowChange,
+  type FlowEventItem,
+  type FlowList,
+  type FlowQuery,
+  type FlowSource,
+  FlowSourceError,
+  type FlowStatistics,
+} from '../../flow/source.js';
+import { parseTable } from '../../flow/table.js';
+import { formatFlowXml, XML_FOOT, XML_HEAD } from '../../flow/xml.js';
+
+const ENOENT = 2;
+const EEXIST = 17;
+const EINVAL = 22;
+
+/** Connections that are given at a time. */
+const BATCH = 512;
+
+/** A file: its name for messages, and its text in parts of any size. */
+export interface TableFile {
+  name: string;
+  read(): AsyncIterable<string>;
+}
+
+/** The form of a saved table: that of its first connection. */
+type TableForm = 'line' | 'extended' | 'save' | 'xml' | 'json';
+
+/** A saved table. Lists of dying and unconfirmed connections, statistics and events it has none of. */
+export class SavedTable implements FlowSource {
+  private readonly file: TableFile;
+  private records: FlowRecord[] | null = null;
+  private form: TableForm = 'save';
+  /** Whether anything is other than the file has it. */
+  isChanged = false;
+
+  constructor(file: TableFile) {
+    this.file = file;
+  }
+
+  /** The table as text, in the file's form. Valid after a change. */
+  text(): string {
+    const records = this.records ?? [];
+    const { form } = this;
+    if (form === 'json') return lines(records, (r) => JSON.stringify(flowToJson(r)));
+    if (form === 'save') return lines(records, (r) => formatSaveLine(r));
+    const all = { id: true, labels: true, ktimestamp: true, extended: form === 'extended' };
+    if (form === 'xml') return XML_HEAD + lines(records, (r) => formatFlowXml(r, all)) + XML_FOOT;
+    return lines(records, (r) => formatFlowLine(r, all));
+  }
+
+  async *list(list: FlowList, query: FlowQuery): AsyncGenerator<FlowRecord[], void> {
+    if (list !== 'conntrack') throw this.refusal(`a saved table has no list of ${list} connections`);
+    // as the kernel: a mask that leaves nothing to compare is a mistake
+    if (query.status !== null && query.status.mask === 0) throw new FlowSourceError('an empty mask', EINVAL);
+    for await (const batch of this.batches()) {
+      const wanted = batch.filter((r) => isWanted(r, query));
+      if (wanted.length > 0) yield wanted;
+    }
+  }
+
+  async get(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
+    const all = await this.load();
+    return all[this.find(all, record, byReply)]!;
+  }
+
+  async create(change: FlowChange): Promise<void> {
+    const all = await this.load();
+    const made = completed(change);
+    const isTaken = (t: FlowTuple, zone: number): boolean =>
+      all.some(
+        (r) =>
+          r.protocol === made.protocol &&
+          ((r.zoneOriginal === zone && sameTuple(r.original, t)) || (r.zoneReply === zone && sameTuple(r.reply, t))),
+      );
+    if (isTaken(made.original, made.zoneOriginal) || isTaken(made.reply, made.zoneReply)) {
+      throw new FlowSourceError('there is such a connection', EEXIST);
+    }
+    all.push(made);
+    this.isChanged = true;
+  }
+
+  async update(change: FlowChange): Promise<void> {
+    const all = await this.load();
+    const { record } = change;
+    const old = all[this.find(all, record, false)]!;
+    old.timeout = record.timeout ?? old.timeout;
+    old.mark = record.mark ?? old.mark;
+    old.state = record.state ?? old.state;
+    old.vtags = record.vtags ?? old.vtags;
+    if (change.hasStatus) old.status = record.status;
+    if (record.labels !== null) old.labels = maskedLabels(old.labels ?? [], record.labels, change.labelMask);
+    this.isChanged = true;
+  }
+
+  async delete(record: FlowRecord, byReply: boolean): Promise<void> {
+    const all = await this.load();
+    // what a listing has just given is the very object
+    const known = all.indexOf(record);
+    all.splice(known >= 0 ? known : this.find(all, record, byReply), 1);
+    this.isChanged = true;
+  }
+
+  async flush(family: 0 | 2 | 10): Promise<void> {
+    const all = await this.load();
+    this.records = family === 0 ? [] : all.filter((r) => r.family !== family);
+    this.isChanged = true;
+  }
+
+  async *listExpectations(family: 0 | 2 | 10): AsyncGenerator<ExpectationRecord[], void> {
+    for await (const { text, line } of this.lines()) {
+      const batch: ExpectationRecord[] = [];
+      text.split('\n').forEach((raw, i) => {
+        if (!/^\s*(#.*|conntrack v\d.*)?$/.test(raw)) {
+          batch.push(parseExpectationLine(raw, { file: this.file.name, line: line + i }));
+        }
+      });
+      yield family === 0 ? batch : batch.filter((e) => e.family === family);
+    }
+  }
+
+  async getExpectation(record: ExpectationRecord): Promise<ExpectationRecord> {
+    for await (const batch of this.listExpectations(record.family)) {
+      const found = batch.find((e) => e.protocol === record.protocol && sameTuple(e.tuple, record.tuple));
+      if (found !== undefined) return found;
+    }
+    throw new FlowSourceError('there is no such expectation', ENOENT);
+  }
+
+  async createExpectation(): Promise<void> {
+    throw this.refusal('expectations of a saved table cannot be changed');
+  }
+
+  async deleteExpectation(): Promise<void> {
+    throw this.refusal('expectations of a saved table cannot be changed');
+  }
+
+  async flushExpectations(): Promise<void> {
+    throw this.refusal('expectations of a saved table cannot be changed');
+  }
+
+  async count(): Promise<{ count: number; limit: number }> {
+    let count = 0;
+    for await (const batch of this.batches()) count += batch.length;
+    return { count, limit: 0 };
+  }
+
+  async statistics(): Promise<readonly FlowStatistics[]> {
+    throw this.refusal('a saved table has no statistics');
+  }
+
+  events(): AsyncIterable<readonly FlowEventItem[]> {
+    throw this.refusal('a saved table has no events');
+  }
+
+  private refusal(reason: string): FlowSourceError {
+    return new FlowSourceError(`${this.file.name}: ${reason}`, 0);
+  }
+
+  private find(all: readonly FlowRecord[], record: FlowRecord, byReply: boolean): number {
+    const tuple = byReply ? record.reply : record.original;
+    const zone = byReply ? record.zoneReply : record.zoneOriginal;
+    // a connection is found by either of its tuples
+    const at = all.findIndex(
+      (r) =>
+        r.protocol === record.protocol &&
+        ((r.zoneOriginal === zone && sameTuple(r.original, tuple)) ||
+          (r.zoneReply === zone && sameTuple(r.reply, tuple))),
+    );
+    if (at < 0 || (record.id !== null && all[at]!.id !== null && all[at]!.id !== record.id)) {
+      throw new FlowSourceError('there is no such connection', ENOENT);
+    }
+    return at;
+  }
+
+  /** All connections; from then on this is the table, not the file. */
+  private async load(): Promise<FlowRecord[]> {
+    if (this.records !== null) return this.records;
+    const records: FlowRecord[] = [];
+    for await (const batch of this.batches()) for (const record of batch) records.push(record);
+    this.records = records;
+    return records;
+  }
+
+  private async *batches(): AsyncGenerator<FlowRecord[], void> {
+    if (this.records !== null) {
+      // a copy: the reader may delete what it was given
+      for (let at = 0, all = [...this.records]; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
+      return;
+    }
+    let isFirst = true;
+    for await (const { text, line } of this.lines()) {
+      const batch = parseTable(text, this.file.name, line);
+      if (isFirst && batch.length > 0) {
+        this.form = formOf(text);
+        isFirst = false;
+      }
+      yield batch;
+    }
+  }
+
+  /** The file in parts of whole lines, and the number of each part's first line. */
+  private async *lines(): AsyncGenerator<{ text: string; line: number }, void> {
+    let rest = '';
+    let line = 1;
+    for await (const part of this.file.read()) {
+      rest += part;
+      const end = rest.lastIndexOf('\n');
+      if (end < 0) continue;
+      const text = rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      yield { text, line };
+      line += text.split('\n').length;
+    }
+    if (rest !== '') yield { text: rest, line };
+  }
+}
+
+function lines(records: readonly FlowRecord[], format: (record: FlowRecord) => string): string {
+  return records.map((record) => `${format(record)}\n`).join('');
+}
+
+function formOf(text: string): TableForm {
+  for (const line of text.split('\n')) {
+    if (/^\s*(#.*|conntrack v\d.*)?$/.test(line)) continue;
+    if (/^\s*</.test(line)) return 'xml';
+    if (/^\s*[{[]/.test(line)) return 'json';
+    if (/^\s*-/.test(line)) return 'save';
+    return /^\s*ipv[46] /.test(line) ? 'extended' : 'line';
+  }
+  return 'save';
+}
+
+function isWanted(r: FlowRecord, q: FlowQuery): boolean {
+  if (q.family !== 0 && q.family !== r.family) return false;
+  if (q.mark !== null && (((r.mark ?? 0) & q.mark.mask) ^ q.mark.value) !== 0) return false;
+  return q.status === null || ((r.status & q.status.mask) ^ q.status.value) === 0;
+}
+
+function sameTuple(a: FlowTuple, b: FlowTuple): boolean {
+  return (
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.ports?.source === b.ports?.source &&
+    a.ports?.destination === b.ports?.destination &&
+    a.icmp?.type === b.icmp?.type &&
+    a.icmp?.code === b.icmp?.code &&
+    a.icmp?.id === b.icmp?.id &&
+    a.keys?.source === b.keys?.source &&
+    a.keys?.destination === b.keys?.destination
+  );
+}
+
+/** What the kernel makes of a request: the mark that it has without one, and the reply that translation leads to. */
+function completed(change: FlowChange): FlowRecord {
+  const { record, sourceNat, destinationNat } = change;
+  const made: FlowRecord = {
+    ...newRecord(record.family, record.protocol, record.original, copyOf(record.reply)),
+    zoneOriginal: record.zoneOriginal,
+    zoneReply: record.zoneReply,
+    state: record.state,
+    timeout: record.timeout,
+    status: (change.hasStatus ? record.status : 0) | STATUS_CONFIRMED,
+    mark: record.mark ?? 0,
+    labels: record.labels,
+    use: 1,
+    vtags: record.vtags,
+  };
+  const { reply } = made;
+  if (sourceNat !== null) {
+    reply.destination = sourceNat.first;
+    if (reply.ports !== null && sourceNat.firstPort !== 0) reply.ports.destination = sourceNat.firstPort;
+    made.status |= STATUS_SRC_NAT | STATUS_SRC_NAT_DONE;
+  }
+  if (destinationNat !== null) {
+    reply.source = destinationNat.first;
+    if (reply.ports !== null && destinationNat.firstPort !== 0) reply.ports.source = destinationNat.firstPort;
+    made.status |= STATUS_DST_NAT | STATUS_DST_NAT_DONE;
+  }
+  return made;
+}
+
+function copyOf(t: FlowTuple): FlowTuple {
+  return { ...t, ports: t.ports === null ? null : { ...t.ports } };
+}
+
+function maskedLabels(old: readonly string[], set: readonly string[], mask: readonly string[] | null): string[] {
+  if (mask === null) return [...set];
+  return [...old.filter((label) => !mask.includes(label)), ...set];
+}
