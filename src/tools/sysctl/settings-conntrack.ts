@@ -1,5 +1,5 @@
 /** Connection tracking's settings but for the timeouts. Names, defaults and limits: asked of Linux 6.18. */
-import { BYTE, BYTES, COUNT, row, SECONDS, SWITCH, type SysctlHarm, type SysctlRow } from './model.js';
+import { BYTE, BYTES, COUNT, INT, row, SECONDS, SWITCH, type SysctlHarm, type SysctlRow } from './model.js';
 
 const NF = 'net.netfilter.nf_conntrack_';
 const IP = 'net.ipv4.netfilter.ip_conntrack_';
@@ -301,7 +301,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
   row(
     'net.netfilter.nf_log_all_netns',
     'switch',
-    COUNT,
+    INT,
     0,
     '4.7',
     'Rules with -j LOG in other network namespaces than the first (containers) write to the kernel log, too.',
