@@ -25,6 +25,8 @@ const CONNTRACK: Record<string, Range> = {
   events: { least: 0, most: 2 },
   log_invalid: BYTE,
   tcp_max_retrans: BYTE,
+  buckets: { least: 1, most: COUNT.most },
+  expect_max: { least: 1, most: COUNT.most },
   frag6_timeout: SECONDS,
   frag6_high_thresh: BYTES,
   frag6_low_thresh: BYTES,
