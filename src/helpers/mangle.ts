@@ -148,10 +148,14 @@ function changeLength(p: Packet, by: number): void {
   const at = p.l3Off + (p.family === AF_INET ? 2 : 4);
   p.view.setUint16(at, p.view.getUint16(at) + by);
   if (p.family === AF_INET) fillIpv4Checksum(p.view, p.l3Off);
-  if (p.protocol === IPPROTO_UDP) {
+  if (p.protocol !== IPPROTO_TCP) {
     p.view.setUint16(p.l4Off + UDP_LEN_AT, p.l3Off + p.l3Len - p.l4Off);
     // RFC 768: 0 says that there is none
     if (p.view.getUint16(p.l4Off + UDP_CHECKSUM_AT) === 0) return;
   }
+  // an ICMP error about a UDP connection is taken for a datagram of it
+  const { protocol } = p;
+  if (protocol !== IPPROTO_TCP) p.protocol = IPPROTO_UDP;
   fillTransportChecksum(p);
+  p.protocol = protocol;
 }

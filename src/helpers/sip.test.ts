@@ -8,6 +8,7 @@ import {
   SERVER,
   Talk,
 } from '../../test/support/helper-bench.js';
+import { type Bytes, ip4, u16, u32 } from '../../test/support/wire-frames.js';
 import { RELATE_OK } from '../conntrack/expect.js';
 import { CT_NEW, CT_RELATED } from '../wire/packet.js';
 
@@ -270,6 +271,60 @@ describe('under NAT', () => {
     expect(phone.asks(via(CLIENT, `;maddr=${CLIENT}`))).toContain(`${OUTSIDE}:5060;branch=1;maddr=${OUTSIDE}\r\n`);
     const reply = answer('INVITE', { address: OUTSIDE }).replace(';branch=z9hG4bK1', `;rport=5060;received=${OUTSIDE}`);
     expect(phone.hears(reply, OUTSIDE)).toContain(`${CLIENT}:5060;rport=5060;received=${CLIENT}\r\n`);
+  });
+});
+
+describe('a description without a stream, under NAT', () => {
+  const asked = (owner: string, rest: string): string | null => {
+    const phone = new Phone({ nat: MASQUERADE });
+    const body = `v=0\r\no=alice 1 1 IN IP4 ${owner}\r\ns=-\r\n${rest}`;
+    return phone.asks(invite({ body }))?.replace(/^[\s\S]*\r\n\r\n/, '') ?? null;
+  };
+  test.each([
+    ['gets the address of the call, as it stood there', '10.1.0.2', 'c=IN IP4 10.9.9.9\r\n', '10.9.9.9'],
+    ['stays where the call names none', '10.1.0.2', '', '10.1.0.2'],
+    ['is dropped where its owner cannot be read', '10.1.0.300', 'c=IN IP4 10.1.0.2\r\n', null],
+  ])('%s', (_claim, owner, rest, written) => {
+    const expected = written === null ? null : `v=0\r\no=alice 1 1 IN IP4 ${written}\r\ns=-\r\n${rest}`;
+    expect(asked(owner, rest)).toBe(expected);
+  });
+});
+
+describe('an ICMP error of the phone', () => {
+  const error = (rest: Bytes, quoted: string): Bytes => {
+    const bytes = [...quoted].map((c) => c.charCodeAt(0));
+    const udp = [...u16(5060), ...u16(5060), ...u16(8 + bytes.length), 0, 0, ...bytes];
+    const inner = ip4(17, udp, { source: SERVER, destination: CLIENT });
+    return ip4(1, [3, 4, 0, 0, ...rest, ...inner], { source: CLIENT, destination: SERVER });
+  };
+  const emitted = (phone: Phone, packet: Bytes): Bytes => {
+    let out: Bytes = [];
+    phone.bench.host.onEmit = (bytes, start, end) => {
+      out = [...bytes.slice(start, end)];
+    };
+    phone.bench.send('client', packet);
+    return out;
+  };
+  test('about a datagram is read, and written, as if it were one', () => {
+    const phone = new Phone({ nat: '-A POSTROUTING -o r1 -j SNAT --to-source 123.123.123.123\n' });
+    phone.asks(invite());
+    const quoted = answer('INVITE');
+    const out = emitted(phone, error([0, 0, 0, 0], quoted));
+    expect(String.fromCharCode(...out)).toContain('123.123.123.123');
+    // in the place of the UDP length
+    expect([(out[24]! << 8) | out[25]!, out.slice(26, 28)]).toEqual([out.length - 20, [0, 0]]);
+    const other = emitted(phone, error([0, 0, 5, 0], quoted));
+    expect(other.slice(26, 28)).not.toEqual([5, 0]);
+  });
+  test('about a connection over TCP changes nothing', () => {
+    const phone = new Phone({ protocol: 'tcp' });
+    const talk = new Talk(phone.bench, { peerPort: 5060 }).open();
+    talk.say('client', 'x');
+    const tcp = [...u16(5060), ...u16(40000), ...u32(1), ...u32(0), ...u32(0), ...u32(0)];
+    const inner = ip4(6, tcp, { source: SERVER, destination: CLIENT });
+    phone.bench.wait(1000);
+    phone.bench.send('client', ip4(1, [3, 1, 0, 0, 0, 0, 0, 0, ...inner], { source: CLIENT, destination: SERVER }));
+    expect([...phone.bench.host.flows()].map((f) => f.timeout)).toEqual([431_999]);
   });
 });
 

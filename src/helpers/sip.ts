@@ -83,7 +83,8 @@ const METHODS: readonly { name: Uint8Array; request: Handler; response: AnswerHa
 
 function help(c: HelpContext): number {
   if (c.from >= c.to) return NF_ACCEPT;
-  if (c.p.protocol === IPPROTO_TCP) return c.isEstablished ? helpTcp(c) : NF_ACCEPT;
+  // by the connection: an ICMP error about one of UDP is read, too
+  if ((c.tuples[0][T_PROTO]! & 0xff) === IPPROTO_TCP) return c.isEstablished ? helpTcp(c) : NF_ACCEPT;
   c.tracker.setTimeout(c.slot, SIP_TIMEOUT_MS);
   const m = c.sip;
   m.offset = 0;
@@ -107,7 +108,11 @@ function helpTcp(c: HelpContext): number {
     const body = bodyOf(m, m.at + m.length);
     if (body < 0) break;
     const size = body + content;
-    if (size > m.size) break;
+    if (size > m.size) {
+      // the kernel leaves here without counting what grew before
+      grown = 0;
+      break;
+    }
     m.size = size;
     verdict = message(c, m);
     if (verdict !== NF_ACCEPT) break;
@@ -201,7 +206,10 @@ function sdpText(c: HelpContext, m: SipText): number {
   const sdp = m.at;
   const { media } = c;
   const hasCommonAddress = m.sdp(SDP_CONNECTION, SDP_MEDIA, sdp) === FOUND;
-  if (hasCommonAddress) media.common.set(m.address);
+  if (hasCommonAddress) {
+    media.common.set(m.address);
+    media.address.set(m.address);
+  }
   let at = sdp;
   let named = 0;
   while (named < MAX_MEDIA && m.sdp(SDP_MEDIA, null, at) === FOUND) {
@@ -229,7 +237,8 @@ function sdpText(c: HelpContext, m: SipText): number {
     }
     named++;
   }
-  return named > 0 && c.isNatted ? mangleSdp(c, m, sdp, true) : NF_ACCEPT;
+  // without a stream the address that is written is the call's own, as it stood there
+  return (named > 0 || hasCommonAddress) && c.isNatted ? mangleSdp(c, m, sdp, true) : NF_ACCEPT;
 }
 
 /** Class of the media line at hand; 0: another type, which needs no ports. */

@@ -68,8 +68,8 @@ export class NumberReader {
   }
 }
 
-/** Longest text of an IPv6 address. */
-const MAX_ADDRESS6 = 45;
+/** Longest text that is looked at: groups may begin with any number of zeros (in6_pton). */
+const MAX_ADDRESS6 = 255;
 const DOT = 0x2e;
 const COLON = 0x3a;
 
@@ -85,7 +85,8 @@ export function readAddress6(bytes: Uint8Array, at: number, end: number, stop: n
     text += String.fromCharCode(bytes[i]!);
   }
   if (stop >= 0 && (i >= end || bytes[i] !== stop)) return 0;
-  return text.includes(':') && parseAddress(text, out, 0) === AF_INET6 ? text.length : 0;
+  const plain = text.replace(/(^|:)0+(?=[\da-f])/gi, '$1');
+  return text.includes(':') && parseAddress(plain, out, 0) === AF_INET6 ? text.length : 0;
 }
 
 function isOfAddress6(byte: number): boolean {
