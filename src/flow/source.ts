@@ -116,6 +116,8 @@ export interface FlowEventOptions {
   signal?: StopSignal;
   /** After each loss the table as it is then (FlowSnapshot); default: no. */
   resynchronise?: boolean;
+  /** Look up the names of the programs that made changes (`-o userspace`), which takes time; default: no. */
+  programs?: boolean;
 }
 
 /** Named counters, in the order in which `conntrack -S` prints them, of one CPU (or of all where `cpu` is null). */

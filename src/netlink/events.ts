@@ -37,6 +37,8 @@ export interface EventStreamOptions {
   bufferBytes: number;
   decode: DecodeOptions;
   signal: StopSignal | null;
+  /** Look up which program made a change. */
+  withPrograms: boolean;
   /** The table as it is, given after each loss; null: not wanted. */
   snapshot: (() => AsyncIterable<readonly FlowRecord[]>) | null;
 }
@@ -195,6 +197,7 @@ export class EventStream implements AsyncIterator<FlowEventItem[], undefined> {
     const { eventNs } = this.flows;
     const timestampUs = eventNs === null ? this.nowUs : Number(eventNs / 1000n);
     const portid = messagePort(buffer, at) || null;
-    return { type, record, timestampUs, portid, progname: null };
+    const isAsked = portid !== null && this.options.withPrograms;
+    return { type, record, timestampUs, portid, progname: isAsked ? this.system.programName(portid) : null };
   }
 }

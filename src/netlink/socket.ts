@@ -4,7 +4,7 @@
  * A socket never blocks: `receive` takes what is there, `readable` waits with libuv's poll and without a thread. Whatever is
  * missing (koffi, Linux, the kernel's netlink family, permission) is a NetlinkUnavailableError or NetlinkError of one line.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { EAGAIN, EPROTONOSUPPORT, NetlinkError, NetlinkUnavailableError } from './error.js';
 import type { Datagrams, NetlinkSocket, NetlinkSystem } from './system.js';
 
@@ -66,14 +66,48 @@ export async function loadSystem(): Promise<NetlinkSystem> {
     open: (namespace: string | null) => openSocket(libc, namespace),
     nowUs: () => Math.round((performance.timeOrigin + performance.now()) * 1000),
     delay: (ms: number) => new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms))),
-    readText(path: string) {
-      try {
-        return readFileSync(path, 'latin1');
-      } catch {
-        return null;
-      }
-    },
+    readText,
+    programName,
   };
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return null;
+  }
+}
+
+/** The socket's inode is in /proc/net/netlink (columns: address, protocol, port ... inode), its owner among all descriptors. */
+function programName(port: number): string | null {
+  const line = readText('/proc/net/netlink')
+    ?.split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .find((columns) => columns[1] === String(NETLINK_NETFILTER) && columns[2] === String(port));
+  const socket = `socket:[${line?.at(-1)}]`;
+  for (const pid of line === undefined ? [] : names('/proc')) {
+    if (!/^\d+$/.test(pid) || !names(`/proc/${pid}/fd`).some((fd) => target(`/proc/${pid}/fd/${fd}`) === socket))
+      continue;
+    return readText(`/proc/${pid}/comm`)?.trimEnd() ?? null;
+  }
+  return null;
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function target(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
 }
 
 function firstLine(error: unknown): string {

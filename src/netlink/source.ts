@@ -235,6 +235,7 @@ export class NetlinkFlowSource implements FlowSource {
           bufferBytes,
           decode: { labelNames: this.labelNames, details: this.wantsDetails },
           signal: options.signal ?? null,
+          withPrograms: options.programs ?? false,
           snapshot: options.resynchronise ? () => this.list('conntrack', EVERYTHING) : null,
         }),
     };
