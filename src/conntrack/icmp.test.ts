@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Odd, packet, ports, type Side, TrackBench, tcpSegment } from '../../test/support/track-bench.js';
 import { type Bytes, ip4, u16, u32 } from '../../test/support/wire-frames.js';
+import { HOOK_OUTPUT, T_PORTS } from '../wire/packet.js';
 import {
   REASON_ICMP_CHECKSUM,
   REASON_ICMP_NOT_A_QUERY,
@@ -36,6 +37,8 @@ function error(side: Side, type: number, quoted: Uint8Array | Bytes, m: Message 
 
 const udp = (side: Side, odd: Odd = {}) => packet(side, 17, [...ports(side), ...u16(12), 0, 0, 1, 2, 3, 4], odd);
 
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
 describe('queries', () => {
   test.each([
     ['echo', false, 8, 0],
@@ -70,29 +73,52 @@ describe('queries', () => {
       expect(b.left).toBe(six ? 6 : 5);
     }
   });
-  test('every type: what is NEW, what has no reply, what is unknown', () => {
-    const by = new Map<string, number[]>();
+  test.each<[boolean, Record<string, number[]>]>([
+    [
+      false,
+      {
+        'NEW 0': [8, 13, 15, 17],
+        [`INVALID ${REASON_ICMP_NOT_A_QUERY}`]: [0, 14, 16, 18],
+        [`INVALID ${REASON_NO_INVERSE}`]: [1, 2, 6, 7, 9, 10],
+        [`INVALID ${REASON_ICMP_QUOTED_UNREADABLE}`]: [3, 4, 5, 11, 12],
+        [`INVALID ${REASON_ICMP_TYPE}`]: range(19, 255),
+      },
+    ],
+    [
+      true,
+      {
+        'NEW 0': [128, 139],
+        [`INVALID ${REASON_ICMP_NOT_A_QUERY}`]: [129, 140],
+        [`INVALID ${REASON_NO_INVERSE}`]: [138, 141, 142, ...range(144, 150), ...range(153, 255)],
+        [`INVALID ${REASON_ICMP_QUOTED_UNREADABLE}`]: range(0, 127),
+        [`INVALID ${REASON_ICMPV6_REDIRECT}`]: [137],
+        // MLD, neighbour discovery, multicast router discovery
+        'UNTRACKED 0': [130, 131, 132, 133, 134, 135, 136, 143, 151, 152],
+      },
+    ],
+  ])('every type, IPv6 %s: what is NEW, what has no reply, what is unknown', (six, expected) => {
+    const by: Record<string, number[]> = {};
     for (let type = 0; type < 256; type++) {
-      const seen = new TrackBench().send(icmp('a', type));
-      const key = `${seen.state} ${seen.reason}`;
-      by.set(key, [...(by.get(key) ?? []), type]);
+      const seen = new TrackBench().send(icmp('a', type, { six, body: [] }));
+      by[`${seen.state} ${seen.reason}`] ??= [];
+      by[`${seen.state} ${seen.reason}`]!.push(type);
     }
-    const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-    expect(Object.fromEntries(by)).toEqual({
-      'NEW 0': [8, 13, 15, 17],
-      [`INVALID ${REASON_ICMP_NOT_A_QUERY}`]: [0, 14, 16, 18],
-      [`INVALID ${REASON_NO_INVERSE}`]: [1, 2, 6, 7, 9, 10],
-      [`INVALID ${REASON_ICMP_QUOTED_UNREADABLE}`]: [3, 4, 5, 11, 12],
-      [`INVALID ${REASON_ICMP_TYPE}`]: range(19, 255),
-    });
+    expect(by).toEqual(expected);
   });
-  test('ICMPv6 types that are not tracked', () => {
-    const untracked = [];
-    for (let type = 0; type < 256; type++)
-      if (new TrackBench().send(icmp('a', type, { six: true, body: Array<number>(40).fill(0) })).state === 'UNTRACKED')
-        untracked.push(type);
-    // MLD, neighbour discovery, multicast router discovery; not redirects (137)
-    expect(untracked).toEqual([130, 131, 132, 133, 134, 135, 136, 143, 151, 152]);
+  test('nothing behind the header is fine', () => {
+    for (const six of [false, true])
+      expect(new TrackBench().send(icmp('a', six ? 128 : 8, { six, body: [] })).state).toBe('NEW');
+  });
+  test('the checksum of what the host itself makes is not looked at', () => {
+    const b = new TrackBench();
+    b.hook = HOOK_OUTPUT;
+    expect(b.send(icmp('a', 8, { badSum: true })).state).toBe('NEW');
+  });
+  test.each([false, true])('a timeout policy of its protocol (IPv6: %s)', (six) => {
+    const b = new TrackBench();
+    b.usePolicy(six ? 58 : 1, 4000);
+    b.send(icmp('a', six ? 128 : 8, { six }));
+    expect(b.left).toBe(4);
   });
   test('ICMP over IPv6 and ICMPv6 over IPv4 are nothing', () => {
     const b = new TrackBench();
@@ -161,6 +187,40 @@ describe('errors', () => {
     b.send(udp('a'));
     expect(b.send(make())).toMatchObject({ state: 'INVALID', reason, reply: false });
   });
+  test.each([3, 255])('about ICMP type %i says which', (type) => {
+    const b = new TrackBench();
+    const seen = b.send(error('b', 3, icmp('a', type)));
+    expect([seen.reason, seen.args]).toEqual([REASON_ICMP_NOT_A_QUERY, [type, 0, 0, 0]]);
+  });
+  test('each bit of an IPv6 address counts', () => {
+    const b = new TrackBench();
+    b.send(udp('a', { six: true, source: 'fd01:2:3:4:5:6:7:8' }));
+    const quoted = udp('a', { six: true, source: 'fd01:2:3:4:5:6:7:8' });
+    const to = (destination: string) => b.send(error('b', 1, quoted, { six: true, destination }));
+    expect(to('fd01:2:3:4:5:6:7:8').state).toBe('RELATED');
+    for (const destination of ['fd00:2:3:4:5:6:7:8', 'fd01:2:2:4:5:6:7:8', 'fd01:2:3:4:5:7:7:8', 'fd01:2:3:4:5:6:7:9'])
+      expect(to(destination)).toMatchObject({
+        reason: REASON_ICMP_OUTER_ADDRESS,
+        args: [0xfd010002 | 0, 0x00030004, 0x00050006, 0x00070008],
+      });
+  });
+  test('ports of all bits may be quoted', () => {
+    const b = new TrackBench();
+    const quoted = packet('a', 17, [...u16(40009), ...u16(50009), ...u16(12), 0, 0, 1, 2, 3, 4]);
+    b.send(quoted);
+    expect(b.send(error('b', 3, quoted)).state).toBe('RELATED');
+  });
+  test('a quoted PPTP call is found by the key that its sender has', () => {
+    const b = new TrackBench();
+    const quoted = packet('a', 47, [0x20, 1, 0x88, 0x0b, 0, 4, ...u16(7), 1, 2, 3, 4]);
+    b.begin(quoted);
+    b.finish(false);
+    const tuple = Int32Array.from(b.packet.tuple);
+    tuple[T_PORTS] = (0x1234 << 16) | 7;
+    b.tracker.greKeys.add(9, 0, tuple);
+    expect(b.send(quoted).state).toBe('NEW');
+    expect(b.send(error('b', 3, quoted)).state).toBe('RELATED');
+  });
   test('one to somebody else says whose packet it quotes', () => {
     const b = new TrackBench();
     b.send(udp('a'));
@@ -221,9 +281,12 @@ describe('ICMPv6 redirects (RFC 4861 section 8.1)', () => {
   const neighbour = { six: true, source: 'fe80::1', hopLimit: 255 };
   test.each<[string, Bytes, Message, number]>([
     ['cut in its addresses', addresses.slice(1), neighbour, 0],
+    ['that ends after them', addresses, neighbour, 1],
+    ['that ends in the option', [...addresses, 4, 7, 0, 0, 0, 0, 0], neighbour, 1],
     ['without an option', [...addresses, 4, 7, 0], neighbour, 1],
     ['with an option of no length', [...addresses, 4, 0, 0, 0, 0, 0, 0, 0], neighbour, 1],
     ['from an address that is not link-local', about, { ...neighbour, source: 'fd01::1' }, 2],
+    ['from a site-local one', about, { ...neighbour, source: 'fec0::1' }, 2],
     ['that has passed a router', about, { ...neighbour, hopLimit: 254 }, 2],
   ])('%s is INVALID', (_claim, body, odd, which) => {
     const b = new TrackBench();
@@ -233,12 +296,27 @@ describe('ICMPv6 redirects (RFC 4861 section 8.1)', () => {
     bytes[7] = odd.hopLimit!;
     expect(b.send(bytes)).toMatchObject({ state: 'INVALID', reason: REASON_ICMPV6_REDIRECT, args: [which, 0, 0, 0] });
   });
-  test('a right one belongs to the connection of the packet that it quotes', () => {
+  function redirect(body: Bytes, source: string): Uint8Array {
+    const bytes = packet('a', 58, [137, 0, 0, 0, 0, 0, 0, 0, ...body], { six: true, source, destination: 'fd02::3' });
+    bytes[7] = 255;
+    return bytes;
+  }
+  test.each(['fe80::1', 'fe81::1', 'febf::1'])(
+    'a right one (from %s) belongs to the connection of the packet that it quotes',
+    (source) => {
+      const b = new TrackBench();
+      b.send(udp('b', { six: true }));
+      expect(b.send(redirect(about, source)).state).toBe('RELATED');
+      expect([b.packet.payloadOff, b.tracker.statistics.error]).toEqual([48, 0]);
+    },
+  );
+  test.each([
+    ['another option', [...addresses, 2, 7, 0, 0, 0, 0, 0, 0, ...quoted], REASON_NO_INVERSE],
+    ['an option that is empty', [...addresses, 4, 1, 0, 0, 0, 0, 0, 0], REASON_ICMP_QUOTED_UNREADABLE],
+  ])('%s quotes nothing', (_claim, body, reason) => {
     const b = new TrackBench();
     b.send(udp('b', { six: true }));
-    const bytes = packet('a', 58, [137, 0, 0, 0, 0, 0, 0, 0, ...about], { ...neighbour, destination: 'fd02::3' });
-    bytes[7] = 255;
-    expect(b.send(bytes).state).toBe('RELATED');
+    expect(b.send(redirect(body, 'fe80::1'))).toMatchObject({ state: 'INVALID', reason });
   });
 });
 
@@ -249,4 +327,14 @@ test('statistics: what does not get past the first tests is an error, not invali
   b.send(error('b', 3, udp('a')));
   b.send(icmp('a', 0));
   expect([b.tracker.statistics.error, b.tracker.statistics.invalid]).toEqual([3, 1]);
+});
+
+test('statistics: neither an error about a known connection nor what is not tracked is an error', () => {
+  const b = new TrackBench();
+  b.send(udp('a'));
+  expect([b.send(error('b', 3, udp('a'))).state, b.send(icmp('a', 135, { six: true })).state]).toEqual([
+    'RELATED',
+    'UNTRACKED',
+  ]);
+  expect([b.tracker.statistics.error, b.tracker.statistics.invalid]).toEqual([0, 0]);
 });

@@ -17,7 +17,6 @@ import {
   T_PORTS,
   T_PROTO,
   T_SRC,
-  TUPLE_WORDS,
 } from '../wire/packet.js';
 import {
   REASON_ICMP_CHECKSUM,
@@ -77,7 +76,7 @@ for (const type of [130, 131, 132, 133, 134, 135, 136, 143, 151, 152]) UNTRACKED
 /** T_PORTS of the reply to an ICMP tuple; -1 where the type has no reply (as 0xffffffff no id/type/code can be that). */
 export function icmpReplyPorts(protocol: number, ports: number): number {
   const reply = (protocol === IPPROTO_ICMP ? REPLY4 : REPLY6)[(ports >> 8) & 0xff]!;
-  return reply < 0 ? -1 : (ports & ~0xff00) | (reply << 8);
+  return reply === -1 ? -1 : (ports & ~0xff00) | (reply << 8);
 }
 
 /**
@@ -103,12 +102,10 @@ export function icmpIn(t: Tracker, p: Packet): number {
 }
 
 function icmp6In(t: Tracker, p: Packet, type: number): number {
-  if (UNTRACKED6[type] === 1) {
-    p.state = CT_UNTRACKED;
-    return TRACK_ACCEPT;
-  }
+  if (type < ICMPV6_INFO) return errorIn(t, p);
   if (type === ICMPV6_REDIRECT) return redirectIn(t, p);
-  return type >= ICMPV6_INFO ? TRACK_ACCEPT : errorIn(t, p);
+  if (UNTRACKED6[type] === 1) p.state = CT_UNTRACKED;
+  return TRACK_ACCEPT;
 }
 
 /** RFC 4861 section 4.5: the redirected packet stands in an option after two addresses. */
@@ -143,7 +140,7 @@ function errorIn(t: Tracker, p: Packet): number {
     t.invalid(p, REASON_ICMP_QUOTED_UNREADABLE);
     return TRACK_INVALID;
   }
-  if (inner.protocol === IPPROTO_GRE && t.greKeys.count !== 0) t.completeGre(inner);
+  if (inner.protocol === IPPROTO_GRE) t.completeGre(inner);
   const wanted = t.scratch;
   if (!invertTuple(inner.tuple, wanted)) {
     t.invalid(p, REASON_ICMP_NOT_A_QUERY, (inner.tuple[T_PORTS]! >> 8) & 0xff);
@@ -155,7 +152,6 @@ function errorIn(t: Tracker, p: Packet): number {
     return TRACK_INVALID;
   }
   // the error must go to the one who sent what it quotes
-  t.table.readTuple(ref >> 1, ref & 1, wanted);
   for (let i = 0; i < 4; i++) {
     if (wanted[T_DST + i] !== p.tuple[T_DST + i]) {
       const at = T_DST;
@@ -172,7 +168,7 @@ function errorIn(t: Tracker, p: Packet): number {
 export function invertTuple(tuple: Int32Array, out: Int32Array): boolean {
   const protocol = tuple[T_PROTO]! & 0xff;
   const ports = tuple[T_PORTS]!;
-  for (let i = 0; i < TUPLE_WORDS; i++) out[i] = tuple[i]!;
+  out[T_PROTO] = tuple[T_PROTO]!;
   for (let i = 0; i < 4; i++) {
     out[T_SRC + i] = tuple[T_DST + i]!;
     out[T_DST + i] = tuple[T_SRC + i]!;
@@ -190,8 +186,8 @@ export function invertTuple(tuple: Int32Array, out: Int32Array): boolean {
 export function icmpPacket(t: Tracker, p: Packet, slot: number, direction: number): number {
   const four = p.family === AF_INET;
   const type = t.originalIcmpType(slot);
-  // ICMP over IPv6 and ICMPv6 over IPv4 are nothing
-  if (four !== (p.protocol === IPPROTO_ICMP) || (four ? QUERY4 : QUERY6)[type] === 0) {
+  // ICMP over IPv6 and ICMPv6 over IPv4 are nothing: what is a query in one is none in the other
+  if ((four ? QUERY4 : QUERY6)[type] !== 1) {
     t.invalid(p, REASON_ICMP_NOT_A_QUERY, type);
     return TRACK_INVALID;
   }

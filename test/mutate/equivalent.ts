@@ -188,4 +188,19 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       ],
     },
   ],
+  'src/conntrack/icmp.ts': [
+    {
+      why: 'of the last type, 255, the table says 0; without it nothing, which is no 1 either',
+      keys: [
+        'QUERY4 :: const QUERY4 = new Uint8Array(256); :: 256 -> 255',
+        'QUERY6 :: const QUERY6 = new Uint8Array(256); :: 256 -> 255',
+        'ERROR4 :: const ERROR4 = new Uint8Array(256); :: 256 -> 255',
+        'UNTRACKED6 :: const UNTRACKED6 = new Uint8Array(256); :: 256 -> 255',
+      ],
+    },
+    {
+      why: 'what is written before the first word is written again later, or is no element',
+      keys: ['invertTuple :: for (let i = 0; i < 4; i++) { :: 0 -> (-1)'],
+    },
+  ],
 };

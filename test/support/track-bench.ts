@@ -136,6 +136,14 @@ export class TrackBench {
     this.tracker.advance(this.nowMs, 1e9);
   }
 
+  /** The next packets have a timeout policy of their protocol (-j CT --timeout), in ms. */
+  usePolicy(protocol: number, ...timeoutsMs: number[]): void {
+    const { templates, timeoutPolicies } = this.tracker;
+    timeoutPolicies.set('policy', { family: 2, protocol, timeouts: Int32Array.from(timeoutsMs) });
+    const rest = { zone: 0, zoneDirection: 0, zoneFromMark: false, helper: '', ctevents: 0, expevents: 0 };
+    this.template = templates.push({ ...rest, timeout: 'policy' }) - 1;
+  }
+
   /** Lets time pass. */
   wait(ms: number): void {
     this.nowMs += ms;
