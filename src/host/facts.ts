@@ -20,7 +20,6 @@ const LO_INDEX = 1;
 const TCP_SYN_ACK = 0x12;
 /** Any address of that scope. */
 const GLOBAL = Int32Array.of(0x20000000, 0, 0, 1);
-const LINK_LOCAL = Int32Array.of(0xfe800000, 0, 0, 1);
 
 /** The facts of one host. */
 export function hostFacts(network: HostNetwork, tracker: Tracker, around: Bystander): HostFacts {
@@ -75,6 +74,5 @@ function realmsOf(p: Packet, routing: Routing): number {
 }
 
 function firstAddress(routing: Routing, family: number, dev: number, out: Int32Array): boolean {
-  if (routing.redirectAddress(family, dev, GLOBAL, 0, out)) return true;
-  return family !== AF_INET && routing.redirectAddress(family, dev, LINK_LOCAL, 0, out);
+  return routing.redirectAddress(family, dev, GLOBAL, 0, out);
 }

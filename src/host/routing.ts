@@ -40,7 +40,7 @@ import {
   HOST_REVERSE_PATH,
   HOST_ROUTE_REFUSES,
 } from './reasons.js';
-import { selectSource6 } from './source-address.js';
+import { selectRedirect6, selectSource6 } from './source-address.js';
 
 /** An address of the host with its prefix. */
 export interface AddressEntry {
@@ -332,23 +332,19 @@ export class Routing {
 
   /**
    * Writes to `out` the address of `dev` that REDIRECT sends a packet for `words[at..]` to (nf_nat_redirect.c): IPv4 the first;
-   * IPv6 the newest, of link-local scope only if the destination is, too. False: it has none.
+   * IPv6 by the destination's scope. False: it has none.
    */
   redirectAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
-    if (family === AF_INET) {
-      for (let i = 0; i < this.addresses.length; i++) {
-        const a = this.addresses[i]!;
-        if (a.family === AF_INET && a.dev === dev) return this.#copyAddress(i, out);
-      }
-      return false;
-    }
-    const linkLocal = isLinkLocal6(words[at]!);
-    for (let i = this.addresses.length - 1; i >= 0; i--) {
+    const from = family === AF_INET ? this.#first4(dev) : selectRedirect6(this.addresses, dev, words, at);
+    return from >= 0 && this.#copyAddress(from, out);
+  }
+
+  #first4(dev: number): number {
+    for (let i = 0; i < this.addresses.length; i++) {
       const a = this.addresses[i]!;
-      if (a.family !== family || a.dev !== dev || isLinkLocal6(a.words[0]!) !== linkLocal) continue;
-      return this.#copyAddress(i, out);
+      if (a.family === AF_INET && a.dev === dev) return i;
     }
-    return false;
+    return -1;
   }
 
   #copyAddress(index: number, out: Int32Array): boolean {
@@ -541,9 +537,4 @@ export class Routing {
     const anycast = a.words.map((word, i) => word & maskWord(a.length, i));
     this.#local.add(AF_INET6, anycast, 128, this.#addEntry(RTN_ANYCAST, a.dev, null, null));
   }
-}
-
-/** fe80::/10 */
-function isLinkLocal6(first: number): boolean {
-  return first >>> 22 === 0xfe80 >>> 6;
 }

@@ -1,7 +1,8 @@
 /**
- * IPv6 source address selection for packets that the host makes: RFC 6724 section 5 with the kernel's order of rules
+ * IPv6 address selection. For the source of packets that the host makes: RFC 6724 section 5 with the kernel's order of rules
  * (net/ipv6/addrconf.c ipv6_get_saddr_eval). Without temporary, deprecated or mobile addresses there remain: same address,
- * scope, outgoing interface, label, longest prefix, first come.
+ * scope, outgoing interface, label, longest prefix, and the newest of an interface. For what REDIRECT sends to the host: by
+ * scope alone (nf_nat_redirect.c).
  */
 import { AF_INET6 } from '../wire/packet.js';
 
@@ -12,9 +13,12 @@ interface Candidate {
   dev: number;
 }
 
+const SCOPE_HOST = 1;
 const SCOPE_LINK = 2;
 const SCOPE_SITE = 5;
 const SCOPE_GLOBAL = 14;
+/** Addresses with nothing but an IPv4 address in the last word: a number that no scope has. */
+const SCOPE_IPV4 = 16;
 const LO_INDEX = 1;
 
 function scopeOf(words: Int32Array, at: number): number {
@@ -83,5 +87,36 @@ function isBetter(
   const labelC = labelOf(c.words, 0) === label;
   const labelB = labelOf(best.words, 0) === label;
   if (labelC !== labelB) return labelC;
-  return Math.min(own, c.length) > Math.min(other, best.length);
+  const longer = Math.min(own, c.length) - Math.min(other, best.length);
+  // an interface's addresses of one scope stand in the kernel's list with the newest first
+  return longer !== 0 ? longer > 0 : c.dev === best.dev;
+}
+
+/**
+ * Index of the address of `dev` for what is redirected there, by the destination at `words[at..]`; -1 = none. A destination of a
+ * narrow scope wants an address of that; any other one the widest scope that there is, and of that the newest.
+ */
+export function selectRedirect6(candidates: readonly Candidate[], dev: number, words: Int32Array, at: number): number {
+  const scope = narrowScopeOf(words, at);
+  let best = -1;
+  let widest = -1;
+  for (let i = candidates.length - 1; i >= 0; i--) {
+    const c = candidates[i]!;
+    if (c.family !== AF_INET6 || c.dev !== dev || (scope !== 0 && narrowScopeOf(c.words, 0) !== scope)) continue;
+    const wide = scopeOf(c.words, 0);
+    if (wide <= widest) continue;
+    best = i;
+    widest = wide;
+  }
+  return best;
+}
+
+/** The scopes that have a bit of their own in the kernel's type of an address; 0: another one. */
+function narrowScopeOf(words: Int32Array, at: number): number {
+  const first = words[at]!;
+  const last = words[at + 3]!;
+  if (first === 0 && words[at + 1] === 0 && words[at + 2] === 0 && last !== 0)
+    return last === 1 ? SCOPE_HOST : SCOPE_IPV4;
+  const scope = scopeOf(words, at);
+  return scope === SCOPE_HOST || scope === SCOPE_LINK || scope === SCOPE_SITE ? scope : 0;
 }
