@@ -25,7 +25,17 @@ import type { SetStore } from '../rules/set/store.js';
 import { REJECT_TCP_RESET } from '../rules/target/REJECT.js';
 import type { SynproxyRequest } from '../rules/target/SYNPROXY.js';
 import { transportChecksumOk } from '../wire/checksum.js';
-import { AF_INET, CT_RELATED, HAS_LOCAL_ORIGIN, HAS_REASSEMBLED, PARSE_OK, Packet, T_DST } from '../wire/packet.js';
+import {
+  AF_INET,
+  CT_RELATED,
+  CT_UNTRACKED,
+  HAS_LOCAL_ORIGIN,
+  HAS_REASSEMBLED,
+  HAS_UNTRACKED_CAUSE,
+  PARSE_OK,
+  Packet,
+  T_DST,
+} from '../wire/packet.js';
 import { parseNetwork, reparseNetwork } from '../wire/parse.js';
 import { Answers, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PARAMETERPROB, ICMPV6_PKT_TOOBIG } from './answers.js';
 import { compileHost, type HostConfig, type HostNetwork } from './config.js';
@@ -39,6 +49,7 @@ import { IpOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import { KernelLog } from './kernel-log.js';
 import { LocalStack, STACK_ANSWERS_ATTACHED, STACK_SILENT } from './local-stack.js';
 import { LoopbackQueue } from './loopback.js';
+import { LoopedCopy } from './looped.js';
 import { EMIT_DELIVERED, make } from './path.js';
 import { IN_ANY, IN_LEGACY, NFT_SECURITY, Planes, ruleNumber } from './planes.js';
 import { HOST_BAD_OPTIONS, HOST_SOURCE_ROUTE } from './reasons.js';
@@ -121,6 +132,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   /** null: what is delivered is not answered. */
   private readonly stack: LocalStack | null;
   private readonly copy = new PacketCopy(); // for -j TEE
+  /** @internal */
+  readonly looped = new LoopedCopy();
   protected readonly loopback: LoopbackQueue = new LoopbackQueue(LOOPBACK_QUEUE);
   /** @internal The packet that is on its way: the arrived one, or what its last fragment completed. */
   current = new Packet();
@@ -359,7 +372,7 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
    */
   answerError(p: Packet, type: number, code: number, info: number): void {
     const answers = this.nextAnswers();
-    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p.connection, KERNEL_SOCKET);
+    if (answers?.icmpError(p, type, code, info)) this.sendAnswer(answers, p, KERNEL_SOCKET);
   }
 
   private answerTooBig(p: Packet, mtu: number): void {
@@ -372,12 +385,12 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     const answers = this.nextAnswers();
     if (answers === null) return;
     if (type !== REJECT_TCP_RESET) {
-      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p.connection, KERNEL_SOCKET);
+      if (answers.unreachable(p, type & 0xff)) this.sendAnswer(answers, p, KERNEL_SOCKET);
       return;
     }
     if (!answers.tcpReset(p)) return;
     if (p.connection >= 0) this.tracker.setClosing(p.connection);
-    this.sendAnswer(answers, p.connection, NO_SOCKET);
+    this.sendAnswer(answers, p, NO_SOCKET);
   }
 
   /** @internal */
@@ -437,8 +450,8 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   delivered(p: Packet): void {
     if (this.stack === null || p.inInterface === LO_INDEX || isAwaited(p, this.facts.sockets)) return;
     const kind = this.stack.answer(p, this.nowMs);
-    const connection = kind === STACK_ANSWERS_ATTACHED ? p.connection : -1;
-    if (kind !== STACK_SILENT) this.sendAnswer(this.stack, connection, KERNEL_SOCKET);
+    const cause = kind === STACK_ANSWERS_ATTACHED ? p : null;
+    if (kind !== STACK_SILENT) this.sendAnswer(this.stack, cause, KERNEL_SOCKET);
   }
 
   /** The buffer for the next answer; null: answers answer answers, too deep. */
@@ -447,10 +460,11 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
   }
 
   /**
-   * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to that packet's
-   * connection as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
+   * Sends an answer through OUTPUT and POSTROUTING, inside the way of the packet that it answers. It belongs to the connection of
+   * `cause` as RELATED (nf_ct_attach); where there is none it is tracked by its own tuple.
    */
-  private sendAnswer(answers: Answers, connection: number, socket: number): void {
+  private sendAnswer(answers: Answers, cause: Packet | null, socket: number): void {
+    const connection = cause === null ? -1 : cause.connection;
     const a = this.answerPackets[this.answering]!;
     if (parseNetwork(a, answers.bytes, answers.start, answers.end) !== PARSE_OK) return;
     a.has |= HAS_LOCAL_ORIGIN;
@@ -460,7 +474,10 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     if (connection >= 0) {
       a.connection = connection ^ 1;
       a.state = CT_RELATED;
-    } else this.tracker.prepare(a);
+    } else {
+      if (cause?.state === CT_UNTRACKED) a.has |= HAS_UNTRACKED_CAUSE;
+      this.tracker.prepare(a);
+    }
     const verdict = this.sendOwn(a, socket);
     if (verdict !== VERDICT_ACCEPT && connection < 0) this.tracker.dropped(a);
   }

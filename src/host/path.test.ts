@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ip4, u16, u32 } from '../../test/support/wire-frames.js';
 import { loadRules } from '../iptables/restore.js';
+import { printRuleset } from '../iptables/save.js';
 import { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT } from '../rules/context.js';
 import { fillTransportChecksum } from '../wire/checksum.js';
 import {
@@ -278,5 +279,41 @@ describe('a packet that comes back on lo', () => {
 
   it('has its state and no connection where that has ended since', () => {
     expect(way(200_000)).toEqual({ left: 1, arrived: 0, state: CT_NEW, count: 0 });
+  });
+});
+
+describe('what the host says of an untracked packet', () => {
+  // recorded: the answer comes with a mark of its cause, which -j CT takes for a connection, and tracking for nothing
+  it.each([
+    ['an ICMP error', '-A FORWARD -p tcp -j REJECT'],
+    ['a RST', '-A FORWARD -p tcp -j REJECT --reject-with tcp-reset'],
+  ])('is tracked whatever the raw table says: %s', (_, reject) => {
+    const states = ['UNTRACKED', 'INVALID'].map((state) => `-A OUTPUT -m conntrack --ctstate ${state}`).join('\n');
+    const ruleset = loadRules(
+      `*raw
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -j CT --notrack
+-A OUTPUT -j CT --notrack
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+${reject}
+${states}
+COMMIT
+`,
+      'rules',
+      2,
+    );
+    const host = router(ALL_TABLES);
+    host.load(ruleset);
+    expect(arrive(host, segment('10.1.0.9', '10.2.0.9', [1000, 80], SYN))).toBe(VERDICT_REJECT);
+    host.exportCounters(ruleset);
+    const lines = printRuleset(ruleset, { counters: true }).split('\n');
+    expect(lines.filter((line) => line.includes('-A OUTPUT -m')).map((line) => line.replace(/:\d+\].* /, ' '))).toEqual(
+      ['[0 UNTRACKED', '[1 INVALID'],
+    );
   });
 });

@@ -16,6 +16,7 @@ import {
   HAS_PULLED_TCP,
   HAS_REASSEMBLED,
   HAS_SOCKET,
+  HAS_UNTRACKED_CAUSE,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -110,7 +111,8 @@ export function reparseNetwork(p: Packet, end: number): number {
 }
 
 /** Bits known of the packet, not read from it. */
-const KEPT_BITS = HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR | HAS_SOCKET | HAS_PULLED_TCP | HAS_PULLED;
+const KEPT_BITS =
+  HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR | HAS_SOCKET | HAS_PULLED_TCP | HAS_PULLED | HAS_UNTRACKED_CAUSE;
 
 /**
  * What a cooked header says of the way of the frame: 1 = it arrived, 2 = the capturing host sent it, 0 = not a cooked capture.

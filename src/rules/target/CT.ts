@@ -3,14 +3,14 @@
  * (xt_CT.c, xt_ct_target_v1).
  */
 import { PROTO_GENERIC, trackerOf } from '../../conntrack/generic.js';
-import { AF_INET, AF_INET6, CT_UNTRACKED, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
+import { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP } from '../../wire/packet.js';
 import { type LoadContext, VERDICT_CONTINUE } from '../context.js';
 import type { KernelRefusal, OptionContext, OptionSpec, RuleAround, TargetExtension } from '../extension.js';
 import { EINVAL, ENOENT, errnoText } from '../kernel-checks.js';
 import type { Family } from '../model.js';
 import { protocolName } from '../names.js';
 import { quote, readUint } from '../values.js';
-import { untrack } from './NOTRACK.js';
+import { mayBeTracked, untrack } from './NOTRACK.js';
 
 /** `-j CT`. */
 export interface CtSpec {
@@ -125,7 +125,7 @@ export const CT: TargetExtension<CtSpec> = {
       expevents: spec.expevents === 0 ? -1 : spec.expevents,
     });
     return (p) => {
-      if (p.connection < 0 && p.template === 0 && p.state !== CT_UNTRACKED) p.template = number;
+      if (mayBeTracked(p)) p.template = number;
       return VERDICT_CONTINUE;
     };
   },

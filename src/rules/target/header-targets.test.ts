@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { R_MARK, RECORD_SHIFT } from '../../conntrack/layout.js';
 import type { Template } from '../../conntrack/lifecycle.js';
 import { fillIpv4Checksum, ipv4ChecksumOk } from '../../wire/checksum.js';
-import { CT_NONE, CT_UNTRACKED, Packet } from '../../wire/packet.js';
+import { CT_NONE, CT_UNTRACKED, HAS_UNTRACKED_CAUSE, Packet } from '../../wire/packet.js';
 import { parseNetwork } from '../../wire/parse.js';
 import { type LoadContext, type LogRequest, type RuleContext, VERDICT_CONTINUE, VERDICT_REJECT } from '../context.js';
 import type { OptionContext, TargetExtension } from '../extension.js';
@@ -241,6 +241,10 @@ describe('NOTRACK and CT', () => {
     known.connection = 4;
     run(extension, options, known);
     expect(known.state).toBe(CT_NONE);
+    const about = v4();
+    about.has |= HAS_UNTRACKED_CAUSE;
+    run(extension, options, about);
+    expect(about.state).toBe(CT_NONE);
   });
 
   test('CT attaches its template to a packet that has nothing yet', () => {
@@ -261,5 +265,9 @@ describe('NOTRACK and CT', () => {
     untracked.state = CT_UNTRACKED;
     run(CT, '--zone mark', untracked, w);
     expect(untracked.template).toBe(0);
+    const about = v4();
+    about.has |= HAS_UNTRACKED_CAUSE;
+    run(CT, '--zone mark', about, w);
+    expect(about.template).toBe(0);
   });
 });
