@@ -2,10 +2,15 @@
 Cases of network address translation: which address and port a connection gets where there is a choice, every protocol that has ports or has none,
 errors that quote translated packets, and what the router itself makes.
 """
+import re
+import socket
+import time
+
 from kit import ACCT, A, A6, B, B6, R0, R06, R1, R16, Kit, P, struct
 from plain import Plain, rules
 from tracking import ADDRESSES6, COUNT, FILTER, HOOKS, back, both
 
+LABELLESS = dict(ACCT, **{'net.ipv6.auto_flowlabels': 0})
 NO_SUMS = dict(ACCT, **{'net.netfilter.nf_conntrack_checksum': 0})
 INIT = P.sctp_chunk(1, 0, struct.pack('!IIHHI', 5, 9000, 1, 1, 7))
 INIT_ACK = P.sctp_chunk(2, 0, struct.pack('!IIHHI', 6, 9000, 1, 1, 7))
@@ -192,4 +197,227 @@ def protocols():
     return case('protocols', 'every protocol there and back, with ports, keys and neither, one or both halves translated', run, text4, text6, sysctl=NO_SUMS)
 
 
-CASES = [ranges, sources, crossing, few_ports, protocols]
+# errors
+
+def error(k, p, side, type=(3, 3), src=None, size=None, rest=b'\0\0\0\0', quoted=None, **kw):
+    """An ICMP error about a packet that came out; `size`: bytes of its transport header that are quoted."""
+    whole = quoted or p.raw
+    if size is not None:
+        whole = whole[:(40 if k.v6 else (whole[0] & 15) * 4) + size]
+    at = src or p.dst
+    if k.v6:
+        return k.ip(P.ICMP6, P.icmp6_msg(at, p.src, *type, rest, whole[:1200], **kw), side, src=at, dst=p.src)
+    return k.ip(P.ICMP, P.icmp_msg(*type, rest, whole[:548], **kw), side, src=at, dst=p.src)
+
+
+def worn(p):
+    """A packet as a router some hops on saw it: another TTL, header sum and TOS."""
+    b = bytearray(p.raw)
+    if p.v == 6:
+        b[7] -= 5
+        return bytes(b)
+    b[1], b[8], b[10], b[11] = 8, b[8] - 5, 0, 0
+    b[10:12] = struct.pack('!H', P.csum(bytes(b[:20])))
+    return bytes(b)
+
+
+def errors():
+    """Errors about packets of either direction, of an end or of a router on the way, long and short, under SNAT, DNAT and both."""
+    nat = {'PREROUTING': ['-d 10.2.0.8 -p tcp -j DNAT --to-destination 10.2.0.9:8080', '-d 10.2.0.8 -p udp -j DNAT --to-destination 10.2.0.9:5353', '-d 10.2.0.8 -p sctp -j DNAT --to-destination 10.2.0.9:8081',
+                          '-d 10.2.0.8 -j DNAT --to-destination 10.2.0.9', '-d 10.2.0.6 -p udp -m udp --dport 99 -j DNAT --to-destination 10.2.0.9:8099', '-d 10.2.0.6 -j DNAT --to-destination 10.2.0.9'],
+           'POSTROUTING': ['-d 10.2.0.2 -p tcp -j SNAT --to-source 10.2.0.7:4001', '-d 10.2.0.2 -p udp -j SNAT --to-source 10.2.0.7:4002', '-d 10.2.0.2 -p sctp -j SNAT --to-source 10.2.0.7:4003', '-d 10.2.0.2 -o r1 -j SNAT --to-source 10.2.0.7',
+                           '-d 10.2.0.9 -s 10.1.0.4 -o r1 -j MASQUERADE']}
+    text4, text6 = both(rules(nat=nat, filter=dict(FILTER, FORWARD=COUNT + ['-p udp -m udp --dport 8099 -j REJECT'])),
+                        [('10.2.0.9:8080', '[fd00:2::9]:8080'), ('10.2.0.9:5353', '[fd00:2::9]:5353'), ('10.2.0.9:8081', '[fd00:2::9]:8081'), ('10.2.0.9:8099', '[fd00:2::9]:8099')] + [('10.2.0.7:400%d' % n, '[fd00:2::7]:400%d' % n) for n in (1, 2, 3)] + ADDRESSES6)
+
+    def run(lab, k):
+        types = [(1, 4), (1, 0), (2, 0), (3, 0), (3, 1), (4, 0), (137, 0)] if k.v6 else [(3, 3), (3, 1), (3, 4), (11, 0), (11, 1), (12, 0), (4, 0), (5, 1)]
+        port = 1000
+        for client, server in ((2, 2), (2, 8), (4, 6)):
+            for proto in (P.TCP, P.UDP, P.SCTP, P.ICMP6 if k.v6 else P.ICMP, 47, 253):
+                port += 1
+                src, dst = host(k, client), host(k, server, 'b')
+                for p in lab.send('a', opening(k, proto, src, dst, port, 80)):
+                    far = 'fd00:22::5' if k.v6 else '10.22.0.5'
+                    for n, type in enumerate(types):
+                        at = (None, far, host(k, 5, 'b'))[n % 3]
+                        lab.send('b', error(k, p, 'b', type, at, rest=struct.pack('!I', 1400) if type in ((3, 4), (2, 0)) else bytes(4)))
+                    for size in (8, 9, 12, 16, 20, 7, 4, 0):
+                        lab.send('b', error(k, p, 'b', types[0], far, size))
+                    lab.send('b', error(k, p, 'b', types[1], far, quoted=worn(p)))
+                    lab.send('b', error(k, p, 'b', types[1], far, 8, quoted=worn(p)))
+                    lab.send('b', error(k, p, 'b', types[0], badsum=True))
+                    near = 'fd00:11::5' if k.v6 else '10.11.0.5'
+                    for q in lab.send('b', answer(k, p, 'b')):
+                        for n, type in enumerate(types):
+                            lab.send('a', error(k, q, 'a', type, (None, near)[n % 2]))
+                        for size in (8, 12, 20):
+                            lab.send('a', error(k, q, 'a', types[0], near, size))
+                        lab.send('a', error(k, q, 'a', types[1], near, quoted=worn(q)))
+        # datagrams without a checksum, and with one that is wrong
+        for udpkw in ({'nosum': True}, {'badsum': True}):
+            port += 1
+            for p in lab.send('a', k.udp(port, 80, dst=host(k, 8, 'b'), udpkw=udpkw, payload=b'sum')):
+                lab.send('b', error(k, p, 'b', types[0]))
+        # what the router itself says of packets on their way: it quotes what the sender knows
+        for dst, side, ttl, dport in ((host(k, 2, 'b'), 'a', 1, 80), (host(k, 8, 'b'), 'a', 1, 80), (host(k, 6, 'b'), 'a', 64, 99)):
+            lab.send('a', k.udp(1200, dport, dst=dst, ttl=ttl, payload=b'too far'))
+        for p in lab.send('a', k.udp(1201, 80, dst=host(k, 8, 'b'), payload=b'there')):
+            lab.send('b', k.udp(p.dport, p.sport, src=p.dst, dst=p.src, ttl=1, side='b', payload=b'and back'))
+        for p in lab.send('a', k.udp(1202, 80, payload=b'there')):
+            lab.send('b', k.udp(p.dport, p.sport, src=p.dst, dst=p.src, ttl=1, side='b', payload=b'and back'))
+    return case('errors', 'errors about packets of both directions under SNAT, DNAT and both: of the ends, of routers on the way and of this one; long quotes and short ones', run, text4, text6, sysctl=LABELLESS)
+
+
+# what the router itself makes and gets
+
+def local():
+    """Both halves of connections of the router itself: SNAT in INPUT, DNAT, REDIRECT and NETMAP in OUTPUT, errors about them."""
+    nat = {'PREROUTING': ['-i r0 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080', '-i r0 -p udp -m udp --dport 53 -j REDIRECT', '-i r0 -d 10.1.0.9 -p icmp -j REDIRECT', '-i r1 -d 10.2.0.64/26 -j NETMAP --to 10.2.0.1/32'],
+           'INPUT': ['-i r0 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.1.0.7', '-i r0 -p udp -m udp --dport 53 -j SNAT --to-source 10.1.0.7:4000', '-i r1 -p udp -m udp --dport 54 -j NETMAP --to 10.2.0.128/28', '-p icmp -j SNAT --to-source 10.1.0.6'],
+           'OUTPUT': ['-d 10.2.0.3 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080', '-d 10.2.0.3 -p udp -j REDIRECT', '-d 10.2.0.3 -p icmp -j REDIRECT', '-d 10.2.0.128/28 -j NETMAP --to 10.2.0.0/28',
+                      '-d 10.2.0.4 -p udp -j DNAT --to-destination 10.2.0.5:5353', '-d 10.2.0.4 -p tcp -j DNAT --to-destination 10.1.0.5-10.1.0.6:8080', '-d 10.2.0.4 -j DNAT --to-destination 10.1.0.5'],
+           'POSTROUTING': ['-o r0 -p tcp -m tcp --dport 8080 -j MASQUERADE --to-ports 6000', '-o r1 -p udp -m udp --dport 5353 -j SNAT --to-source 10.2.0.9', '-o r0 -p icmp -j MASQUERADE']}
+    text4, text6 = both(rules(nat=nat, filter=FILTER, mangle={c: COUNT for c in HOOKS}, probe=False),
+                        [('10.2.0.64/26', 'fd00:2::40/122'), ('10.2.0.1/32', 'fd00:2::1/128'), ('10.2.0.128/28', 'fd00:2::80/124'), ('10.2.0.0/28', 'fd00:2::/124'), ('10.2.0.5:5353', '[fd00:2::5]:5353'), ('10.1.0.5-10.1.0.6:8080', '[fd00:1::5-fd00:1::6]:8080'), ('10.1.0.7:4000', '[fd00:1::7]:4000')] + ADDRESSES6)
+
+    def own(lab, k, packet, *makes):
+        """What the router gets is answered by the router: to the source that its receiver sees, which a made-up tuple says here."""
+        lab.send('a', packet)
+        for make in makes:
+            lab.send('r', make)
+
+    def run(lab, k):
+        ping = P.ICMP6 if k.v6 else P.ICMP
+        seven, six = host(k, 7), host(k, 6)
+        own(lab, k, opening(k, P.TCP, k.a, k.b, 1000, 80), k.ip(P.TCP, P.tcp_seg(k.r0, seven, 8080, 1000, seq=9, ack=1001, flags=P.SYN | P.ACK), 'r', src=k.r0, dst=seven))
+        own(lab, k, opening(k, P.TCP, k.a, k.r0, 1001, 8080), k.ip(P.TCP, P.tcp_seg(k.r0, seven, 8080, 1001, seq=9, ack=1001, flags=P.SYN | P.ACK), 'r', src=k.r0, dst=seven))
+        own(lab, k, opening(k, P.UDP, k.a, k.b, 1000, 53), k.ip(P.UDP, P.udp_seg(k.r0, seven, 53, 4000, b'answer'), 'r', src=k.r0, dst=seven))
+        # a second client of the same name to the router: dropped as it is to enter the table
+        own(lab, k, opening(k, P.UDP, host(k, 3), k.b, 1000, 53))
+        # the router's error about what it got: quotes what it saw
+        seen = k.ip(P.UDP, P.udp_seg(seven, k.r0, 4000, 53, b'question'), src=seven, dst=k.r0)
+        lab.send('r', k.ip(ping, P.icmp6_msg(k.r0, seven, 1, 4, bytes(4), seen) if k.v6 else P.icmp_msg(3, 3, bytes(4), seen), 'r', src=k.r0, dst=seven))
+        for dst in (k.r0, host(k, 9)):
+            lab.send('a', opening(k, ping, k.a, dst, 1000 + (dst != k.r0), 0))
+            rest = struct.pack('!HH', 1000 + (dst != k.r0), 1)
+            lab.send('r', k.ip(ping, P.icmp6_msg(k.r0, six, 129, 0, rest, b'ping') if k.v6 else P.icmp_msg(0, 0, rest, b'ping'), 'r', src=k.r0, dst=six))
+        # from the other side, to one of many addresses
+        for n in (66, 67, 125):
+            lab.send('b', opening(k, P.UDP, host(k, 2 + n % 7, 'b'), host(k, n, 'b'), 1000, 54, 'b'))
+            lab.send('b', opening(k, P.TCP, host(k, 2 + n % 7, 'b'), host(k, n, 'b'), 1000, 22, 'b'))
+        # what the router begins
+        for n in (130, 133, 137):
+            ask(lab, k, 'r', opening(k, P.UDP, k.r1, host(k, n, 'b'), 1300, 90, 'r'))
+        for proto, dport in ((P.UDP, 53), (P.TCP, 80), (ping, 0)):
+            for p in lab.send('r', opening(k, proto, k.r1, host(k, 4, 'b'), 1400, dport, 'r')):
+                other = {'r0': 'a', 'r1': 'b'}[p.dev]
+                lab.send(other, answer(k, p, other))
+                lab.send(other, error(k, p, other, (1, 0) if k.v6 else (3, 1)))
+                lab.send(other, error(k, p, other, (3, 0) if k.v6 else (11, 0), 'fd00:11::9' if k.v6 else '10.11.0.9', 8))
+            lab.send_local(opening(k, proto, k.r1, host(k, 3, 'b'), 1500, dport, 'r'), dev='lo')
+    return case('local', 'SNAT in INPUT, DNAT, REDIRECT and NETMAP in OUTPUT, with MASQUERADE behind it; answers and errors', run, text4, text6, local=True)
+
+
+# the router's addresses
+
+MORE = [('r0', '10.1.0.40/24'), ('r0', '192.168.9.1/24'), ('r0', 'fd00:1::40/64'), ('r0', '2001:db8:9::1/64'), ('r0', 'fe80::40/64'), ('r1', '10.2.0.40/24'), ('r1', '203.0.113.1/24'), ('r1', '203.0.113.9/28'), ('r1', 'fd00:2::40/64'), ('r1', '2001:db8:7::1/64'), ('r1', 'fe80::7/64')]
+WAYS = [('198.51.100.0/24', '203.0.113.2', 'r1'), ('198.51.101.0/24', '10.2.0.2', 'r1'), ('2001:db8:55::/48', '2001:db8:7::2', 'r1'), ('2001:db8:56::/48', 'fe80::77', 'r1')]
+NEXT = [('203.0.113.2', 'r1'), ('203.0.113.5', 'r1'), ('2001:db8:7::2', 'r1'), ('2001:db8:7::5', 'r1'), ('fe80::77', 'r1')]
+
+
+def neighbours(lab):
+    for address, dev in NEXT:
+        lab.run_in('r', ['ip', 'neigh', 'replace', address, 'lladdr', '02:00:00:00:02:02', 'dev', dev, 'nud', 'permanent'], check=True)
+
+
+def addresses():
+    """Of many addresses of an interface MASQUERADE takes one by the next hop, REDIRECT one by the scope of the destination."""
+    nat = {'PREROUTING': ['-i r0 -p udp -m udp --dport 53 -j REDIRECT', '-i r0 -p tcp -j REDIRECT --to-ports 8080', '-i r1 -p udp -m udp --dport 53 -j REDIRECT --to-ports 99'], 'POSTROUTING': ['-o r1 -j MASQUERADE']}
+    text = rules(nat=nat, filter=FILTER)
+
+    def run(lab, k):
+        far = ['fd00:2::2', '2001:db8:7::5', '2001:db8:55::1', '2001:db8:56::1', '2001:db8:99::1', 'fd00:22::1', 'ff0e::5'] if k.v6 else ['10.2.0.2', '203.0.113.2', '203.0.113.5', '198.51.100.1', '198.51.101.1', '192.0.2.1', '10.22.0.1']
+        for n, dst in enumerate(far):
+            lab.send('a', opening(k, P.UDP, k.a, dst, 1000 + n, 80))
+            lab.send('r', opening(k, P.UDP, k.r0, dst, 1100 + n, 80, 'r')) if not dst.startswith('f') or dst.startswith('fd') else None
+        near = ['fd00:1::1', 'fd00:1::40', '2001:db8:9::1', 'fd00:2::1', 'fe80::40', 'fe80::7', '2001:db8:99::1', 'ff02::fb', 'ff0e::5'] if k.v6 else ['10.1.0.1', '10.1.0.40', '192.168.9.1', '10.2.0.1', '203.0.113.9', '192.0.2.1', '10.1.0.255', '224.0.0.5']
+        for src in (k.a, 'fe80::2' if k.v6 else '192.168.9.7'):
+            for n, dst in enumerate(near):
+                lab.send('a', opening(k, P.UDP, src, dst, 1200 + n, 53))
+                lab.send('a', opening(k, P.TCP, src, dst, 1200 + n, 80))
+        for n, dst in enumerate(near):
+            lab.send('b', opening(k, P.UDP, k.b, dst, 1200 + n, 53, 'b'))
+    return case('addresses', 'many addresses of an interface: which one MASQUERADE and REDIRECT take', run, text, text, addresses=MORE, routes=WAYS, prepare=neighbours, local=True)
+
+
+def unnumbered():
+    """An interface with nothing but a link-local address, and one with no IPv4 address: what is taken instead."""
+    gone = [('r0', 'fd00:1::1/64'), ('r1', '10.2.0.1/24')]
+    text = rules(nat={'PREROUTING': ['-i r0 -p udp -m udp --dport 53 -j REDIRECT'], 'POSTROUTING': ['-o r1 -j MASQUERADE']}, filter=FILTER)
+
+    def prepare(lab):
+        for dev, address in gone:
+            lab.run_in('r', ['ip', 'address', 'del', address, 'dev', dev], check=True)
+        lab.run_in('r', ['ip', 'route', 'replace', '10.22.0.0/16', 'dev', 'r1'], check=True)
+        lab.run_in('r', ['ip', 'neigh', 'replace', '10.22.0.1', 'lladdr', '02:00:00:00:02:02', 'dev', 'r1', 'nud', 'permanent'], check=True)
+        time.sleep(1)    # its reports about groups are over then
+
+    def changed(text):
+        for dev, address in gone:
+            text = text.replace('"%s", ' % address, '')
+        return re.sub(r'(?m)^.*(via: 10\.2\.0\.2|to: 10\.22\.0\.0/16).*\n', '', text).replace('routes:\n', 'routes:\n  - {to: 10.22.0.0/16, dev: r1}\n')
+
+    def run(lab, k):
+        for n, dst in enumerate(['fd00:1::9', '2001:db8::1', 'fe80::40', 'ff0e::5', 'ff02::fb'] if k.v6 else ['10.1.0.1', '192.0.2.1']):
+            lab.send('a', opening(k, P.UDP, k.a, dst, 1000 + n, 53))
+        lab.send('a', opening(k, P.UDP, k.a, k.b if k.v6 else '10.22.0.1', 1000, 80))
+    return case('unnumbered', 'REDIRECT where there is a link-local address alone, MASQUERADE where there is none', run, text, text, addresses=[('r0', 'fe80::40/64'), ('r1', 'fe80::7/64')], prepare=prepare, host=changed)
+
+
+# prefixes
+
+PREFIXES = [('fd00:11::/16', '2000::/16'), ('fd00:11:5::/48', '2001:db8:7::/48'), ('fd00:11:5:80::/57', '2001:db8:7:ff80::/57'), ('fd00:11:5::/56', '2001:db8:7:ff00::/56'), ('fd00:11::/32', '2001:db8:7:8::/64'), ('fd00:11:5:6::/64', '2001:db8::/32'), ('fd00:11:5::/49', 'fd00:11:5::/49'),
+            ('fd00:11:5:6::/64', 'fec0:ffff:ffff:ffff::/64'), ('fd00:11:5:fffe::/63', 'fd00:22:5:0::/63')]
+
+
+def prefixes():
+    """Prefixes of many lengths; the 16 bits that take up the difference; every checksum; errors whose quotes are translated, too."""
+    def masked(prefix):
+        address, bits = prefix.split('/')
+        n = int.from_bytes(P.a6(address), 'big') >> (128 - int(bits)) << (128 - int(bits)) if int(bits) else 0
+        return '%s/%s' % (socket.inet_ntop(socket.AF_INET6, n.to_bytes(16, 'big')), bits)
+    pairs = [(masked(a), masked(b)) for a, b in PREFIXES]
+    out = ['-p %s -m %s --dport %d -j SNPT --src-pfx %s --dst-pfx %s' % (p, p, 2000 + n, a, b) for n, (a, b) in enumerate(pairs) for p in ('udp', 'tcp', 'sctp')]
+    back = ['-p %s -m %s --sport %d -j DNPT --src-pfx %s --dst-pfx %s' % (p, p, 2000 + n, b, a) for n, (a, b) in enumerate(pairs) for p in ('udp', 'tcp', 'sctp')]
+    first = pairs[1]
+    out.append('-p ipv6-icmp -j SNPT --src-pfx %s --dst-pfx %s' % first)
+    back.append('-p ipv6-icmp -j DNPT --src-pfx %s --dst-pfx %s' % first[::-1])
+    text = rules(raw={'PREROUTING': ['-j CT --notrack'], 'OUTPUT': ['-j CT --notrack']}, mangle={'PREROUTING': ['-i r1 ' + r for r in back], 'POSTROUTING': ['-o r1 ' + r for r in out]}, filter=FILTER, probe=False)
+
+    def run(lab, k):
+        nets = ['fd00:11:5:6', 'fd00:11:5:ffff', 'fd00:11:5:0', 'fd00:11:5:fffe', 'fd00:11:5:ff80']
+        hosts = ['::7', ':ffff::7', ':ffff:ffff::7', ':ffff:ffff:ffff:0', ':ffff:ffff:ffff:ffff', ':fffe:1:2:3']
+        for n in range(len(pairs)):
+            for m, (net, host) in enumerate((net, host) for net in nets for host in hosts):
+                proto = (P.UDP, P.TCP, P.SCTP)[m % 3]
+                for p in lab.send('a', opening(k, proto, net + host, k.b, 1000, 2000 + n)):
+                    if p.dev == 'r1' and not p.dst.startswith('f0') and p.src[:2] != 'ff':
+                        lab.send('b', answer(k, p, 'b'))
+                        if m < 3:
+                            lab.send('b', error(k, p, 'b', (1, 0), 'fd00:22::9'))
+        # pings and errors of every type, by both sides, cut and whole
+        for p in lab.send('a', opening(k, P.ICMP6, 'fd00:11:5:6::7', k.b, 1, 0)):
+            lab.send('b', answer(k, p, 'b'))
+            for type in ((1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (100, 0), (127, 0), (128, 0)):
+                lab.send('b', error(k, p, 'b', type, 'fd00:22::9'))
+            for size in (8, 4, 0):
+                lab.send('b', error(k, p, 'b', (1, 0), 'fd00:22::9', size))
+            for q in lab.send('b', answer(k, p, 'b')):
+                lab.send('a', error(k, q, 'a', (1, 4)))
+                lab.send('a', error(k, q, 'a', (3, 0), 'fd00:11:5:9::1'))
+                lab.send('a', error(k, q, 'a', (3, 0), 'fd00:11:99::1'))
+    return case('prefixes', 'SNPT and DNPT of many lengths, with what takes up the difference, and errors', run, None, text, families=(6,), sysctl=LABELLESS)
+
+
+CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, prefixes]
