@@ -18,6 +18,22 @@ describe('the key map', () => {
     expect(keys.find(tuple(1, 2, 0, 7))).toBe(0xabcd);
     for (const other of [tuple(1, 3, 0, 7), tuple(3, 2, 0, 7), tuple(1, 2, 0, 8)]) expect(keys.find(other)).toBe(0);
   });
+  test('of IPv6 addresses every word counts, of IPv4 ones the first, whatever lies behind it', () => {
+    const keys = new GreKeys();
+    const v6 = (from: number) => Int32Array.from([1, 2, 3, 4, 5, 6, 7, 8, (from << 16) | 7, 47 | (10 << 8)]);
+    keys.add(1, 0, v6(0xabcd));
+    expect(keys.find(v6(0))).toBe(0xabcd);
+    for (let i = 0; i < 8; i++) {
+      const other = v6(0);
+      other[T_SRC + i] = 9;
+      expect([i, keys.find(other)]).toEqual([i, 0]);
+    }
+    const other = v6(0);
+    other[T_PROTO] = 47 | (2 << 8);
+    expect(keys.find(other)).toBe(0);
+    keys.add(2, 0, tuple(1, 5, 6, 7));
+    expect(keys.find(other)).toBe(6);
+  });
   test('a connection has one for each direction; the same again is fine, another one is not', () => {
     const keys = new GreKeys();
     expect(keys.add(1, 0, tuple(1, 2, 5, 7))).toBe(true);
@@ -33,5 +49,7 @@ describe('the key map', () => {
     keys.add(2, 0, tuple(1, 2, 6, 8));
     keys.removeOf(1);
     expect([keys.count, keys.find(tuple(1, 2, 0, 7)), keys.find(tuple(1, 2, 0, 8))]).toEqual([1, 0, 6]);
+    keys.removeOf(2);
+    expect(keys.count).toBe(0);
   });
 });

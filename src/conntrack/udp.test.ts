@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type Odd, packet, ports, type Side, TrackBench } from '../../test/support/track-bench.js';
 import { u16, u32 } from '../../test/support/wire-frames.js';
 import { HOOK_OUTPUT } from '../wire/packet.js';
-import { IPS_ASSURED, IPS_NAT_CLASH, R_STATUS, RECORD_SHIFT } from './layout.js';
+import { PROTO_GENERIC, trackerOf } from './generic.js';
+import { IPS_ASSURED, IPS_NAT_CLASH, R_COUNTERS, R_DEADLINE, R_STATUS, RECORD_SHIFT } from './layout.js';
 import {
   REASON_UDP_CHECKSUM,
   REASON_UDP_LENGTH,
@@ -54,6 +55,24 @@ describe('UDP', () => {
     b.send(udp('b'));
     expect([b.left, b.status]).toEqual([30, 'replied']);
     b.send(udp('b'));
+    expect([b.left, b.status]).toEqual([120, 'replied assured']);
+  });
+  test('what is assured is a stream for good, though the time from which it is one lies half the circle of 32 bits back', () => {
+    const b = new TrackBench({ udp_timeout_stream: 2_000_000 });
+    for (const side of ['a', 'b'] as const) b.send(udp(side));
+    b.wait(2001);
+    for (let days = 0; days < 60; days += 20) {
+      expect(b.send(udp('a')).state).toBe('ESTABLISHED');
+      expect([b.left, b.status]).toEqual([2_000_000, 'replied assured']);
+      b.wait(20 * 86_400_000);
+    }
+  });
+  test("the table's clock may wrap before a stream is one", () => {
+    const b = new TrackBench();
+    b.wait(2 ** 31 - 3000 - b.tracker.nowMs);
+    for (const side of ['a', 'b'] as const) b.send(udp(side));
+    b.wait(4000);
+    expect(b.send(udp('a')).state).toBe('ESTABLISHED');
     expect([b.left, b.status]).toEqual([120, 'replied assured']);
   });
   test('both timeouts have a sysctl', () => {
@@ -170,6 +189,14 @@ describe('GRE', () => {
     expect(b.send(v1('a', 7)).state).toBe('NEW');
     expect(b.slots.length).toBe(3);
   });
+  test('its timeouts are beside its counters, in each connection of a table', () => {
+    const b = new TrackBench({ acct: 1 });
+    b.send(packet('a', 17, [...ports('a'), ...u16(8), 0, 0]));
+    for (const side of ['a', 'b', 'a'] as const) b.send(v0(side));
+    const slot = b.slots[1]!;
+    expect((b.word(slot, R_DEADLINE) - b.tracker.nowMs) / 1000).toBe(180);
+    expect([0, 1, 2, 3].map((i) => b.word(slot, R_COUNTERS + i))).toEqual([2, 52, 1, 26]);
+  });
   test('its timeouts are those of its beginning', () => {
     const b = new TrackBench({ gre_timeout: 5, gre_timeout_stream: 50 });
     b.send(v0('a'));
@@ -194,6 +221,25 @@ describe('protocols without a tracker', () => {
     expect(b.send(packet('a', 51, [1, 2, 3, 4])).state).toBe('NEW');
     expect(b.send(esp('b', true)).state).toBe('NEW');
   });
+  test('with a timeout policy', () => {
+    const b = new TrackBench();
+    b.usePolicy(PROTO_GENERIC, 9000);
+    b.send(packet('a', 50, [1, 2, 3, 4]));
+    expect(b.left).toBe(9);
+  });
+  test.each([
+    [6, 6],
+    [17, 17],
+    [1, 1],
+    [58, 58],
+    [132, 132],
+    [47, 47],
+    [136, 136],
+    [0, 255],
+    [33, 255],
+    [50, 255],
+    [255, 255],
+  ])('protocol %i has the tracker of %i', (protocol, tracker) => expect(trackerOf(protocol)).toBe(tracker));
   test('nothing behind the IP header is fine', () => {
     expect(new TrackBench({ generic_timeout: 9 }).send(packet('a', 50, [])).state).toBe('NEW');
   });

@@ -124,6 +124,13 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
         'countRetransmission :: w[base + R_LAST] = (last & (0x7f << LAST_INDEX_SHIFT)) | (direction << 31) | window; :: 31 -> 30',
       ],
     },
+    {
+      why: 'a number of a reason that its text does not use',
+      keys: [
+        'fail :: function fail(t: Tracker, p: Packet, senderFlags: number, result: number, code: number, a: number, b… :: 0 -> 1',
+        'fail :: function fail(t: Tracker, p: Packet, senderFlags: number, result: number, code: number, a: number, b… :: 0 -> (-1)',
+      ],
+    },
   ],
   'src/conntrack/tcp.ts': [
     {
@@ -201,6 +208,12 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     {
       why: 'what is written before the first word is written again later, or is no element',
       keys: ['invertTuple :: for (let i = 0; i < 4; i++) { :: 0 -> (-1)'],
+    },
+  ],
+  'src/conntrack/gre.ts': [
+    {
+      why: 'any word that nothing else uses does',
+      keys: ['R_GRE_STREAM_TIMEOUT :: export const R_GRE_STREAM_TIMEOUT = R_WINDOW + 1; :: 1 -> 2'],
     },
   ],
 };

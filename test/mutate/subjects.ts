@@ -30,6 +30,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   { file: 'src/conntrack/sctp.ts', tests: ['src/conntrack/sctp.test.ts'] },
   { file: 'src/conntrack/gre.ts', tests: ['src/conntrack/udp.test.ts'] },
+  { file: 'src/conntrack/gre-keys.ts', tests: ['src/conntrack/gre-keys.test.ts'] },
   { file: 'src/conntrack/generic.ts', tests: ['src/conntrack/udp.test.ts'] },
   nat('choose'),
   nat('address-choice'),
