@@ -50,7 +50,7 @@ export function checkLines(lines: readonly ConfLine[], file: string, kernel: str
     const name = dotted(line.name);
     checkName(name, kernel, say);
     const row = findRow(name) ?? findRenamed(name)?.row ?? null;
-    if (row !== null) checkValue(row, line, read, say);
+    if (row !== null) checkValue(name, row, line, read, say);
     const before = values.get(canonical(name));
     if (before !== undefined && !isSameValue(before.value, line.value)) {
       say('warning', `${name} was set to ${before.value} in line ${before.line} already; this line wins`);
@@ -92,25 +92,25 @@ function unknownText(name: string): string {
   return `no kernel has ${name}${near === null ? '' : `; did you mean ${near}?`}`;
 }
 
-function checkValue(row: SysctlRow, line: ConfLine, read: SysctlReader, say: Say): void {
+function checkValue(name: string, row: SysctlRow, line: ConfLine, read: SysctlReader, say: Say): void {
   const { value, valueColumn } = line;
   if (row.access === 'read-only') {
-    say('error', `${row.name} cannot be set: it is a count`);
+    say('error', `${name} cannot be set: it is a count`);
     return;
   }
   const refused = refusal(row, value, read);
   if (refused !== null) {
-    say('error', `${row.name}: the kernel refuses this: ${refused}`, valueColumn);
+    say('error', `${name}: the kernel refuses this: ${refused}`, valueColumn);
     return;
   }
   if (row.limit !== null && /[#;]/.test(value)) {
     say(
       'warning',
-      `${row.name}: a comment stands on a line of its own; "${value}" is taken up to the first blank`,
+      `${name}: a comment stands on a line of its own; "${value}" is taken up to the first blank`,
       valueColumn,
     );
   }
-  for (const harm of harms(row, value, read)) say('warning', `${row.name} = ${value}: ${harm}`, valueColumn);
+  for (const harm of harms(row, value, read)) say('warning', `${name} = ${value}: ${harm}`, valueColumn);
 }
 
 /** The name of the table that is most like another, where there is one that is much like it. */

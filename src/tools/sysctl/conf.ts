@@ -66,7 +66,7 @@ export function globTest(pattern: string): (part: string) => boolean {
         .slice(i + 1, close)
         .replace(/\\/g, '\\\\')
         .replace(/^[!^]/, '^')
-        .replace(/\[/g, '\\[')}]`;
+        .replace(/[[\]]/g, '\\$&')}]`;
       i = close;
     } else source += c.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
   }

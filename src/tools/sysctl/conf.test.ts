@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { globTest, isGlob, parseConf } from './conf.js';
+import { parseNumber } from './store.js';
+
+describe('parseConf', () => {
+  test.each([
+    ['a setting', 'a.b = 1', { kind: 'set', name: 'a.b', value: '1', column: 1, valueColumn: 7, mayFail: false }],
+    ['without blanks', 'a.b=1', { kind: 'set', name: 'a.b', value: '1', valueColumn: 5 }],
+    ['indented', '  a.b =  1 2 ', { kind: 'set', name: 'a.b', value: '1 2', column: 3, valueColumn: 10 }],
+    ['with an end of line of DOS', 'a.b=1\r', { kind: 'set', name: 'a.b', value: '1' }],
+    ['that may fail', '-a.b = 1', { kind: 'set', name: 'a.b', value: '1', column: 2, mayFail: true }],
+    ['the blank behind the - is of the name, as in sysctl', '- a.b = 1', { kind: 'set', name: ' a.b', mayFail: true }],
+    ['the first = counts', 'a = b = c', { kind: 'set', name: 'a', value: 'b = c' }],
+    ['no name', '= 3', { kind: 'set', name: '', value: '3' }],
+    ['no value', 'a.b =', { kind: 'set', name: 'a.b', value: '' }],
+    ['a comment behind is of the value', 'a = 1 # x', { kind: 'set', value: '1 # x' }],
+    ['left out by patterns', '-a.b', { kind: 'exclude', name: 'a.b' }],
+    ['neither', 'garbage here', { kind: 'bad', name: 'garbage here', value: '' }],
+  ])('%s', (_claim, line, expected) => {
+    expect(parseConf(`# comment\n; another\n\n   \n${line}\n`)).toEqual([
+      expect.objectContaining({ line: 5, ...expected }),
+    ]);
+  });
+
+  test('nothing', () => expect(parseConf('')).toEqual([]));
+});
+
+describe('globTest', () => {
+  test.each([
+    ['*', 'anything', true],
+    ['a*c', 'abc', true],
+    ['a*c', 'ac', true],
+    ['a*c', 'acd', false],
+    ['a?c', 'abc', true],
+    ['a?c', 'ac', false],
+    ['a[bc]d', 'acd', true],
+    ['a[bc]d', 'aed', false],
+    ['a[!bc]d', 'aed', true],
+    ['a[!bc]d', 'abd', false],
+    ['a[a-c]d', 'abd', true],
+    ['a[]]d', 'a]d', true],
+    ['a[', 'a[', true],
+    ['a.b', 'axb', false],
+    ['a(b', 'a(b', true],
+    ['[z-a]', '[z-a]', true],
+    ['[z-a]', 'z', false],
+  ])('%s and %s: %s', (pattern, text, is) => expect(globTest(pattern)(text)).toBe(is));
+
+  test('what is a pattern', () => expect(['a.b', 'a*', 'a?', 'a['].map(isGlob)).toEqual([false, true, true, true]));
+});
+
+describe('parseNumber, as the kernel reads', () => {
+  test.each([
+    ['1', 1],
+    [' 12\n', 12],
+    ['-1', -1],
+    ['0x1E', 30],
+    ['036', 30],
+    ['00', 0],
+    ['30 31', 30],
+    ['30\t#', 30],
+    ['9223372036854775807', 2 ** 63],
+    ['038', Number.NaN],
+    ['+5', Number.NaN],
+    ['1.5', Number.NaN],
+    ['1;', Number.NaN],
+    ['x', Number.NaN],
+    ['', Number.NaN],
+  ])('%j', (text, number) => expect(parseNumber(text)).toBe(number));
+});
