@@ -8,7 +8,7 @@ import { type CapturedPacket, readPcapng } from '../kernel/pcapng.js';
 import type { Recording, Seen } from './lab.js';
 import { addressText } from './packets.js';
 import type { Scenario } from './scenario.js';
-import { hostFile, OWN_ADDRESSES } from './world.js';
+import { hasPolicies, hostFile, OWN_ADDRESSES } from './world.js';
 
 const LINK_ETHERNET = 1;
 /** Frames since which a packet that goes out may have come in: the router is done with one before the next one. */
@@ -94,7 +94,7 @@ export function writeInput(folder: string, scenario: Scenario, seen: readonly Se
   put('in.pcapng', pcapng(rows));
   put('rules.v4', scenario.rules4);
   put('rules.v6', scenario.rules6);
-  put('host.yaml', hostFile(scenario.sysctls));
+  put('host.yaml', hostFile(scenario.sysctls, hasPolicies(scenario)));
 }
 
 /** What the kernel did, as the comparison takes it. */

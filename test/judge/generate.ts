@@ -1,7 +1,8 @@
 /** Makes the scenario of a family, a seed and a number: always the same one. */
-import { type Family, type Plan, rulesOf, USUAL } from './families.js';
+
 import type { Flow } from './flows/flow.js';
 import { World } from './flows/world.js';
+import { type Family, type Plan, rulesOf, USUAL } from './plans.js';
 import { Random } from './random.js';
 import { hasNat, type Scenario, type Step } from './scenario.js';
 

@@ -1,11 +1,12 @@
 /** Families about connection helpers, which `CT --helper` gives to connections. */
-import type { Family, Plan } from './families.js';
+
 import { AmandaFlow, IrcFlow, NoiseFlow, SaneFlow, TftpFlow } from './flows/announced.js';
 import type { FlowMaker } from './flows/flow.js';
 import { FtpFlow } from './flows/ftp.js';
 import { ErrorFlow } from './flows/icmp.js';
 import { PptpFlow } from './flows/pptp.js';
 import { SipFlow } from './flows/sip.js';
+import type { Family, Plan } from './plans.js';
 import type { Random } from './random.js';
 
 interface Helper {

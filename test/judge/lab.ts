@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { eventLines } from './ctnetlink.js';
 import { ruleset } from './rules.js';
 import type { Scenario, Side } from './scenario.js';
-import { BASE_SYSCTLS, ipBatch, MACS, QUIET_SYSCTLS, type Sysctls } from './world.js';
+import { BASE_SYSCTLS, hasPolicies, ipBatch, MACS, policyCommands, QUIET_SYSCTLS, type Sysctls } from './world.js';
 
 const TABLE_MAX = 'net.netfilter.nf_conntrack_max';
 const LOG_ALL = 'net.netfilter.nf_log_all_netns';
@@ -151,6 +151,7 @@ export class Lab {
   private readonly namespaces: { outside: string; router: string };
   private readonly folder: string;
   private readonly settings = new Map<string, string>();
+  private hasPolicies = false;
   private shell!: Shell;
   private wire!: ChildProcess;
   private wireOut!: Heard;
@@ -256,6 +257,10 @@ export class Lab {
       `ip6tables-legacy-restore ${at('rules.v6')}`,
       'conntrack -F >/dev/null 2>&1',
     ];
+    if (hasPolicies(scenario) && !this.hasPolicies) {
+      prepare.splice(1, 0, ...policyCommands());
+      this.hasPolicies = true;
+    }
     await this.shell.run(prepare.join(' &&\n'));
     const shared = { [TABLE_MAX]: scenario.sysctls[TABLE_MAX], [LOG_ALL]: scenario.hasLog ? 1 : undefined };
     const [, lost, lostEvents] = await this.shared(shared, async () => {

@@ -10,6 +10,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['iptables-legacy', 'iptables'],
   ['ip6tables-legacy', 'iptables'],
   ['conntrack', 'conntrack'],
+  ['nfct', 'nfct'],
   ['nft', 'nftables'],
   ['python3', 'python3'],
 ];

@@ -4,6 +4,7 @@
  *     A (a0) ---- (r0) router (r1) ---- (b0) B
  */
 import type { HostConfig } from '../../src/host/config.js';
+import type { TimeoutConfig } from '../../src/host/timeouts.js';
 
 export const MACS = {
   r0: '02:00:00:00:01:01',
@@ -37,6 +38,37 @@ const NEIGHBOURS = [2, 3, 4, 5, 6, 7, 8, 9].flatMap((n) => [
   { address: `fd00:2::${n}`, mac: MACS.b0, dev: 'r1' },
 ]);
 
+/** Timeout policies by name, one of each protocol and family: what `CT --timeout` gives. Their values end nothing during a scenario. */
+export const POLICIES: Readonly<Record<string, TimeoutConfig>> = Object.fromEntries(
+  (['inet', 'inet6'] as const).flatMap((family) => {
+    const end = family === 'inet' ? '4' : '6';
+    const all: Record<string, TimeoutConfig> = {
+      u: { protocol: 'udp', unreplied: 20, replied: 45 },
+      l: { protocol: 'udplite', unreplied: 25 },
+      t: { protocol: 'tcp', syn_sent: 90, syn_recv: 80, established: 700, fin_wait: 33, close_wait: 22, close: 15 },
+      x: { protocol: 'tcp', last_ack: 21, time_wait: 44, retrans: 35, unacknowledged: 55 },
+      i: { protocol: family === 'inet' ? 'icmp' : 'icmpv6', timeout: 77 },
+      s: { protocol: 'sctp', closed: 27, cookie_wait: 36, cookie_echoed: 25, established: 500, shutdown_sent: 17 },
+      g: { protocol: 'generic', timeout: 88 },
+      r: { protocol: 'gre', unreplied: 66, replied: 99 },
+    };
+    return Object.entries(all).map(([name, policy]) => [name + end, { ...policy, family }] as const);
+  }),
+);
+
+/** Whether rules name timeout policies. */
+export function hasPolicies(scenario: { rules4: string; rules6: string }): boolean {
+  return /--timeout /.test(scenario.rules4 + scenario.rules6);
+}
+
+/** Commands that make the policies. */
+export function policyCommands(): string[] {
+  return Object.entries(POLICIES).map(([name, { protocol, family, ...states }]) => {
+    const values = Object.entries(states).map(([state, seconds]) => `${state} ${seconds}`);
+    return `nfct add timeout ${name} ${family} ${protocol} ${values.join(' ')}`;
+  });
+}
+
 /** What every scenario sets; the rest has the kernel's defaults. */
 export const BASE_SYSCTLS: Sysctls = { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 };
 
@@ -46,16 +78,20 @@ export const OWN_ADDRESSES: ReadonlySet<string> = new Set(
 );
 
 /** The router for the simulated host. */
-export function hostConfig(sysctls: Sysctls): HostConfig {
-  return { interfaces: INTERFACES, routes: ROUTES, neighbours: NEIGHBOURS, sysctl: { ...BASE_SYSCTLS, ...sysctls } };
+export function hostConfig(sysctls: Sysctls, withPolicies: boolean): HostConfig {
+  const sysctl = { ...BASE_SYSCTLS, ...sysctls };
+  const timeouts = withPolicies ? { timeouts: POLICIES } : {};
+  return { interfaces: INTERFACES, routes: ROUTES, neighbours: NEIGHBOURS, sysctl, ...timeouts };
 }
 
 /** The same as a host file. */
-export function hostFile(sysctls: Sysctls): string {
+export function hostFile(sysctls: Sysctls, withPolicies: boolean): string {
   const rows = (items: readonly object[]): string => items.map((item) => `  - ${JSON.stringify(item)}\n`).join('');
   const settings = Object.entries({ ...BASE_SYSCTLS, ...sysctls });
   const values = settings.map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`).join('');
-  return `interfaces:\n${rows(INTERFACES)}routes:\n${rows(ROUTES)}neighbours:\n${rows(NEIGHBOURS)}sysctl:\n${values}`;
+  const named = Object.entries(POLICIES).map(([name, policy]) => `  ${name}: ${JSON.stringify(policy)}\n`);
+  const policies = withPolicies ? `timeouts:\n${named.join('')}` : '';
+  return `interfaces:\n${rows(INTERFACES)}routes:\n${rows(ROUTES)}neighbours:\n${rows(NEIGHBOURS)}sysctl:\n${values}${policies}`;
 }
 
 /** `ip -batch` for the namespace of the router, whose interfaces are there. */

@@ -8,7 +8,7 @@ import type { World } from './world.js';
 export type Who = 'c' | 's';
 
 /** Sides of client and server. */
-export type Sides = 'aa' | 'ab' | 'ba' | 'ar' | 'br' | 'ra' | 'rb';
+export type Sides = 'aa' | 'ab' | 'ba' | 'ar' | 'br' | 'ra' | 'rb' | 'rr';
 
 /** Makes a conversation. */
 export type FlowMaker = new (world: World, sides: Sides) => Flow;

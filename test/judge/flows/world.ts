@@ -8,7 +8,7 @@ import { LINKTYPE_RAW } from '../../../src/wire/parse.js';
 import { type Emitted, Identification, type IpFields, ip, readEmitted } from '../packets.js';
 import type { Random } from '../random.js';
 import type { Side, Step } from '../scenario.js';
-import { hostConfig, type Sysctls } from '../world.js';
+import { hasPolicies, hostConfig, type Sysctls } from '../world.js';
 
 /** What the conversations of one scenario share. */
 export interface WorldOptions {
@@ -25,6 +25,8 @@ export interface WorldOptions {
 }
 
 const PORTS = [80, 443, 22, 25, 8080, 53, 5000];
+const LOOPBACK4 = ['127.0.0.1', '127.0.0.1', '127.0.0.5', '10.1.0.1', '10.2.0.1'];
+const LOOPBACK6 = ['::1', '::1', 'fd00:1::1', 'fd00:2::1'];
 const EMIT_DELIVERED = 1;
 /** Numbers drawn: different modulo the sizes of all small ranges. */
 const DRAWS = [0, 1, 2, 3, 50];
@@ -68,7 +70,9 @@ export class World {
   /** A simulated host which always draws the same number; those with different ones tell what was drawn. */
   private host(drawn: number): Host {
     const { options } = this;
-    const host = new Host(hostConfig({ ...SMALL_TABLE, ...options.sysctls }), { answers: options.hasAnswers });
+    const host = new Host(hostConfig({ ...SMALL_TABLE, ...options.sysctls }, hasPolicies(options)), {
+      answers: options.hasAnswers,
+    });
     host.random = () => drawn;
     host.load(loadRules(options.rules4, 'rules.v4', 2));
     host.load(loadRules(options.rules6, 'rules.v6', 10));
@@ -84,6 +88,7 @@ export class World {
   address(side: Side, peer: Side): string {
     const r = this.random;
     const six = this.options.isIpv6;
+    if (side === 'r' && peer === 'r') return r.pick(six ? LOOPBACK6 : LOOPBACK4);
     if (side === 'r') return `${six ? 'fd00:' : '10.'}${peer === 'b' ? 2 : 1}${six ? '::1' : '.0.1'}`;
     const n = side === 'a' ? 1 : 2;
     if (r.chance(0.5)) return six ? `fd00:${n}::${r.range(2, 6)}` : `10.${n}.0.${r.range(2, 6)}`;
