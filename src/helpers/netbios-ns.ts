@@ -14,5 +14,5 @@ export const netbiosNs: Helper = {
   ports: [PORT],
   policies: [{ maxExpected: 1, timeoutMs: TIMEOUT_MS }],
   natModule: '',
-  help: (c) => expectAnswers(c, PORT),
+  help: (c) => expectAnswers(c, PORT, TIMEOUT_MS),
 };

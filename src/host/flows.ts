@@ -187,7 +187,8 @@ export function eventOf(view: EventView): FlowEvent {
   );
   const seconds = Math.max(0, Math.floor(view.leftMs / 1000));
   r.timeout = destroyed && seconds === 0 ? null : seconds;
-  r.helper = view.helper || null;
+  // the kernel tells no helper with the end
+  r.helper = destroyed ? null : view.helper || null;
   if ((mask & IPCT_LABEL) !== 0) r.labels = labelNames(view.labels);
   if (r.mark === 0 && (mask & IPCT_MARK) === 0) r.mark = null;
   if (destroyed) {

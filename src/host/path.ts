@@ -65,7 +65,24 @@ export function make(h: HostKernel, fragment: Packet): number {
   if (p === null) return VERDICT_QUEUED;
   const verdict = output(h, p);
   if (verdict !== VERDICT_ACCEPT) return verdict;
+  if (h.looped.isMeant(p, h.routing) && h.looped.make(p)) return sendAndHear(h, p);
   return postrouting(h, p, EMIT_SENT);
+}
+
+/** What comes back to the host: the copy is first in POSTROUTING, and arrives when the packet has left. */
+function sendAndHear(h: HostKernel, p: Packet): number {
+  const copy = h.looped.packet;
+  h.answering++; // results are the packet's, not its copy's
+  const passed = afterwards(h, copy);
+  h.answering--;
+  const verdict = postrouting(h, p, EMIT_SENT);
+  if (h.looped.turn(passed)) {
+    h.answering++;
+    if (prerouting(h, copy) === VERDICT_ACCEPT) input(h, copy);
+    h.answering--;
+  }
+  h.looped.end();
+  return verdict;
 }
 
 function prerouting(h: HostKernel, p: Packet): number {
@@ -136,16 +153,18 @@ function output(h: HostKernel, p: Packet): number {
 }
 
 function postrouting(h: HostKernel, p: Packet, kind: number): number {
+  const v = afterwards(h, p);
+  if (v === VERDICT_ACCEPT) h.emit(p, kind);
+  return v;
+}
+
+function afterwards(h: HostKernel, p: Packet): number {
   p.hook = HOOK_POSTROUTING;
   const tables = h.tables(p);
   let v = h.table(tables, TABLE_MANGLE, p); // -150
   if (v !== VERDICT_ACCEPT) return v;
   v = translate(h, p, MANIP_SRC); // 100
-  if (v !== VERDICT_ACCEPT) return v;
-  v = confirm(h, p); // last
-  if (v !== VERDICT_ACCEPT) return v;
-  h.emit(p, kind);
-  return VERDICT_ACCEPT;
+  return v === VERDICT_ACCEPT ? confirm(h, p) : v; // last
 }
 
 /** IPv4 with a header longer than 20 bytes. */

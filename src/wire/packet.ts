@@ -52,10 +52,10 @@ export const HAS_SOCKET = 1 << 10;
 export const HAS_PULLED_TCP = 1 << 11;
 /** NAT or tracking made the transport header writable, without options: it lies in the first piece, too. */
 export const HAS_PULLED = 1 << 12;
-/** A copy of what the host broadcasts, on its way back to it: it has no socket. */
-export const HAS_LOOPED = 1 << 13;
 /** The host made it about a packet that is not tracked: what -j CT and NOTRACK say does not count (nf_conntrack_attach). */
 export const HAS_UNTRACKED_CAUSE = 1 << 13;
+/** A copy of what the host broadcasts, on its way back to it: it has no socket. */
+export const HAS_LOOPED = 1 << 14;
 
 /** Why bytes are not a packet that the network layer takes: `Packet.reason` after a parse. 0 = fine. */
 export const PARSE_OK = 0;

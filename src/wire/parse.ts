@@ -12,6 +12,7 @@ import {
   CT_NONE,
   HAS_LINEAR,
   HAS_LOCAL_ORIGIN,
+  HAS_LOOPED,
   HAS_PULLED,
   HAS_PULLED_TCP,
   HAS_REASSEMBLED,
@@ -112,7 +113,14 @@ export function reparseNetwork(p: Packet, end: number): number {
 
 /** Bits known of the packet, not read from it. */
 const KEPT_BITS =
-  HAS_REASSEMBLED | HAS_LOCAL_ORIGIN | HAS_LINEAR | HAS_SOCKET | HAS_PULLED_TCP | HAS_PULLED | HAS_UNTRACKED_CAUSE;
+  HAS_REASSEMBLED |
+  HAS_LOCAL_ORIGIN |
+  HAS_LINEAR |
+  HAS_SOCKET |
+  HAS_PULLED_TCP |
+  HAS_PULLED |
+  HAS_UNTRACKED_CAUSE |
+  HAS_LOOPED;
 
 /**
  * What a cooked header says of the way of the frame: 1 = it arrived, 2 = the capturing host sent it, 0 = not a cooked capture.
