@@ -162,10 +162,9 @@ function scalarText(value: string): string {
 function isAsMeant(before: Document, edited: string, name: string, value: string): boolean {
   const after = parseDocument(edited);
   if (after.errors.length > 0) return false;
-  const wanted = (before.toJS() ?? {}) as Record<string, unknown>;
+  const wanted = (before.toJS() ?? {}) as { sysctl?: Record<string, unknown> | null };
   const key = keyIn(before, name) ?? name;
-  const settings = (wanted['sysctl'] ?? {}) as Record<string, unknown>;
-  wanted['sysctl'] = { ...settings, [key]: plainValue(value) };
+  wanted.sysctl = { ...wanted.sysctl, [key]: plainValue(value) };
   return JSON.stringify(sorted(after.toJS())) === JSON.stringify(sorted(wanted));
 }
 
