@@ -4,7 +4,7 @@ import { expectationFromWords, formatExpectationLine } from './expectation.js';
 import { formatFlowLine, type LineOptions } from './line.js';
 import { type LineTail, parseFlowWords } from './parse-line.js';
 import type { ExpectationEvent, FlowEvent, FlowEventType } from './record.js';
-import { formatStamp, parseStamp } from './time.js';
+import { formatExpectationStamp, formatStamp, parseStamp } from './time.js';
 
 /** `-o` of an event line. */
 export interface EventOptions extends LineOptions {
@@ -42,7 +42,7 @@ export function parseEventLine(text: string, place: LinePlace): FlowEvent {
 
 /** An event of an expectation as `conntrack -E expect` prints it, without the line end. */
 export function formatExpectationEventLine(e: ExpectationEvent, o: { timestamp?: boolean } = {}): string {
-  const stamp = o.timestamp && e.timestampUs !== null ? formatStamp(e.timestampUs) : '';
+  const stamp = o.timestamp && e.timestampUs !== null ? formatExpectationStamp(e.timestampUs) : '';
   return stamp + PREFIX[e.type] + formatExpectationLine(e.record);
 }
 

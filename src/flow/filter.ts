@@ -13,11 +13,10 @@ import {
   type ExpectationRecord,
   type FlowRecord,
   type FlowTuple,
+  isNatDone,
+  isTranslated,
   PROTO_DCCP,
   PROTO_GRE,
-  STATUS_CONFIRMED,
-  STATUS_DST_NAT_DONE,
-  STATUS_SRC_NAT_DONE,
 } from './record.js';
 
 /** An address, and the bits of it that count. */
@@ -269,30 +268,25 @@ function zonesMatch(f: FlowFilter, r: FlowRecord): boolean {
 }
 
 function natMatches(f: FlowFilter, r: FlowRecord): boolean {
-  if (f.sourceNat !== null && !isTranslated(f.sourceNat, f, r, true)) return false;
-  if (f.destinationNat !== null && !isTranslated(f.destinationNat, f, r, false)) return false;
+  if (f.sourceNat !== null && !natMatchesHalf(f.sourceNat, f, r, true)) return false;
+  if (f.destinationNat !== null && !natMatchesHalf(f.destinationNat, f, r, false)) return false;
   if (f.anyNat === null) return true;
   if (f.asOriginal && f.anyNat.address !== null && compares(f)) return false;
-  return isTranslated(f.anyNat, f, r, true) || isTranslated(f.anyNat, f, r, false);
+  return natMatchesHalf(f.anyNat, f, r, true) || natMatchesHalf(f.anyNat, f, r, false);
 }
 
-/**
- * Whether the source (or destination) was translated, and to what is asked for. The kernel marks each half that went through its
- * nat table; where a text does not tell the status, a reply that does not mirror the original is taken for translated.
- */
-function isTranslated(n: NatFilter, f: FlowFilter, r: FlowRecord, isSource: boolean): boolean {
-  const done = isSource ? STATUS_SRC_NAT_DONE : STATUS_DST_NAT_DONE;
-  if (r.status & STATUS_CONFIRMED && !(r.status & done)) return false;
-  const now = isSource ? r.reply.destination : r.reply.source;
-  const isMoved = now !== (isSource ? r.original.source : r.original.destination);
+/** Whether the source (or destination) was translated to what is asked for. */
+function natMatchesHalf(n: NatFilter, f: FlowFilter, r: FlowRecord, isSource: boolean): boolean {
+  const isIpv6 = r.family === 10;
+  if (!isNatDone(r, isSource) || (n.address !== null && n.address.includes(':') !== isIpv6)) return false;
+  const isMoved = isTranslated(r, isSource);
   const before = r.original.ports;
   const after = r.reply.ports;
   const port = isSource ? after?.destination : after?.source;
   const isPortMoved = port !== (isSource ? before?.source : before?.destination);
-  const isIpv6 = r.family === 10;
-  if (n.address !== null && n.address.includes(':') !== isIpv6) return false;
   const address = f.asOriginal && isIpv6 ? null : n.address;
   if (address === null && n.port === null) return isMoved || isPortMoved;
+  const now = isSource ? r.reply.destination : r.reply.source;
   if (address !== null && !(isMoved && now === address)) return false;
   return n.port === null || (isPortMoved && port === n.port);
 }

@@ -72,10 +72,23 @@ const STATUS_NAMES: readonly string[] = [
   'HW_OFFLOAD',
 ];
 
+/** Names by number. */
+const NAMES: readonly string[] = Array.from(
+  { length: 256 },
+  (_, n) => PROTOCOLS.find((p) => p[0] === n)?.[1] ?? 'unknown',
+);
+
+/** A line's column of the protocol by number: `tcp      6`. */
+const COLUMNS: readonly string[] = NAMES.map((name, n) => `${name.padEnd(8)} ${n}`);
+
 /** `tcp`, `udp` ...; 'unknown' for a protocol without a name. */
 export function protocolName(protocol: number): string {
-  const found = PROTOCOLS.find((p) => p[0] === protocol);
-  return found ? found[1] : 'unknown';
+  return NAMES[protocol] ?? 'unknown';
+}
+
+/** Name and number of a protocol as lines have them: `tcp      6`. */
+export function protocolColumn(protocol: number): string {
+  return COLUMNS[protocol] ?? `unknown  ${protocol}`;
 }
 
 /** The number of a protocol's name, -1 where there is none. */

@@ -91,6 +91,23 @@ export interface LineTail {
   progname: string | null;
 }
 
+/** Reads a word of the end of an event: `[USERSPACE]`, `portid=`, `progname=`. */
+export function readTail(word: Word, tail: LineTail, place: LinePlace): void {
+  const { text, column } = word;
+  if (text === '[USERSPACE]') {
+    tail.userspace = true;
+    return;
+  }
+  const eq = text.indexOf('=');
+  const name = text.slice(0, Math.max(eq, 0));
+  if (name !== 'portid' && name !== 'progname') {
+    throw new FlowError(`expected [USERSPACE], got "${text}"`, place.file, place.line, column);
+  }
+  if (!tail.userspace) throw new FlowError(`${name}= without [USERSPACE]`, place.file, place.line, column);
+  if (name === 'progname') tail.progname = text.slice(eq + 1);
+  else tail.portid = parseUnsigned(text.slice(eq + 1), U32, name, place, column + eq + 1);
+}
+
 /** A connection from a line; FlowError says what is wrong and where. `firstColumn`: column of the first character. */
 export function parseFlowLine(text: string, place: LinePlace, firstColumn = 1): FlowRecord {
   return new LineReader(splitWords(text, firstColumn), place, null).read();
@@ -191,6 +208,11 @@ class LineReader {
       this.readBracket(word);
       return;
     }
+    if (word.text === 'labels') {
+      // Some are set, and none of them has a name.
+      this.r.labels = [''];
+      return;
+    }
     const eq = word.text.indexOf('=');
     if (eq <= 0) this.fail(`expected NAME=VALUE, got "${word.text}"`, word);
     const name = word.text.slice(0, eq);
@@ -253,7 +275,8 @@ class LineReader {
         return;
       case 'portid':
       case 'progname':
-        this.readTail(name, value, word, skip);
+        if (this.tail === null) this.fail(`${name}= without [USERSPACE]`, word);
+        readTail(word, this.tail, this.place);
         return;
       default:
         this.fail(`unknown field "${name}"`, word);
@@ -279,12 +302,6 @@ class LineReader {
     else this.r.greTimeouts.stream = value;
   }
 
-  private readTail(name: string, value: string, word: Word, skip: number): void {
-    if (!this.tail?.userspace) this.fail(`${name}= without [USERSPACE]`, word);
-    if (name === 'portid') this.tail.portid = this.number(word, skip, U32, name);
-    else this.tail.progname = value;
-  }
-
   private readBracket(word: Word): void {
     const r = this.r;
     const time = /^\[(start|stop)=(.*)\]$/.exec(word.text);
@@ -297,7 +314,7 @@ class LineReader {
     else if (word.text === '[ASSURED]') r.status |= STATUS_ASSURED;
     else if (word.text === '[OFFLOAD]') r.status |= STATUS_OFFLOAD;
     else if (word.text === '[HW_OFFLOAD]') r.status |= STATUS_HW_OFFLOAD;
-    else if (word.text === '[USERSPACE]' && this.tail) this.tail.userspace = true;
+    else if (word.text === '[USERSPACE]' && this.tail) readTail(word, this.tail, this.place);
     else this.fail(`unknown flag "${word.text}"`, word);
   }
 

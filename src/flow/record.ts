@@ -81,7 +81,10 @@ export interface FlowRecord {
   status: number;
   /** Connection mark, unsigned 32 bits. */
   mark: number | null;
-  /** Names of the labels that are set (connlabel.conf); a label without a name is its number in decimal. */
+  /**
+   * Names of the labels that are set (connlabel.conf); one without a name is its number in decimal, or '' where a text told no more
+   * than that there is one.
+   */
   labels: readonly string[] | null;
   /** Security context, as SELinux names it. */
   secctx: string | null;
@@ -160,9 +163,9 @@ export interface ExpectationRecord {
   timeout: number | null;
   /** What is expected, where the mask has bits. */
   tuple: FlowTuple;
-  /** Which parts of the tuple count: addresses as masks, ports 0 or 65535. */
+  /** Which parts of the tuple count: addresses as masks, ports 0 or 65535. Addresses are '' where not told (/proc). */
   mask: FlowTuple;
-  /** Original tuple of the connection that announced it. */
+  /** Original tuple of the connection that announced it. Addresses are '' where not told (/proc). */
   master: FlowTuple;
   /** Zone of the master. */
   zone: number;
@@ -228,4 +231,21 @@ export function newRecord(family: 2 | 10, protocol: number, original: FlowTuple,
     vtags: null,
     greTimeouts: null,
   };
+}
+
+/**
+ * Whether the source (or the destination) address was translated. The kernel marks each half that went through its nat table; where
+ * a record does not tell the whole status (texts do not), an answer's address that does not mirror the original is taken for it.
+ */
+export function isTranslated(r: FlowRecord, isSource: boolean): boolean {
+  return (
+    isNatDone(r, isSource) &&
+    (isSource ? r.reply.destination !== r.original.source : r.reply.source !== r.original.destination)
+  );
+}
+
+/** Whether the nat table may have dealt with the source (or the destination), by the status as far as the record tells it. */
+export function isNatDone(r: FlowRecord, isSource: boolean): boolean {
+  const done = isSource ? STATUS_SRC_NAT_DONE : STATUS_DST_NAT_DONE;
+  return (r.status & STATUS_CONFIRMED) === 0 || (r.status & done) !== 0;
 }

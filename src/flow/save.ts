@@ -6,17 +6,20 @@ import { canonicalAddress } from './address.js';
 import { FlowError, type LinePlace, parseUnsigned, splitWords, type Word } from './error.js';
 import { formatOrigin } from './event.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames, tupleKind } from './names.js';
+import { type LineTail, readTail } from './parse-line.js';
 import {
   type FlowEvent,
   type FlowEventType,
   type FlowRecord,
   type FlowTuple,
+  isTranslated,
   newRecord,
   PROTO_ICMP,
   PROTO_ICMPV6,
   PROTO_SCTP,
   plainTuple,
   STATUS_ASSURED,
+  STATUS_CONFIRMED,
   STATUS_EXPECTED,
   STATUS_FIXED_TIMEOUT,
   STATUS_HW_OFFLOAD,
@@ -29,6 +32,7 @@ const SETTABLE =
   STATUS_EXPECTED | STATUS_SEEN_REPLY | STATUS_ASSURED | STATUS_FIXED_TIMEOUT | STATUS_OFFLOAD | STATUS_HW_OFFLOAD;
 
 const COMMAND: Record<FlowEventType, string> = { NEW: '-A', UPDATE: '-U', DESTROY: '-D' };
+const TYPES: readonly FlowEventType[] = ['NEW', 'UPDATE', 'DESTROY'];
 
 /** A connection as `conntrack -L -o save` prints it, without the line end. Mark, labels and helper have no place in it. */
 export function formatSaveLine(r: FlowRecord, command = '-A'): string {
@@ -43,8 +47,8 @@ export function formatSaveLine(r: FlowRecord, command = '-A'): string {
     if (r.zoneReply) words.push('--reply-zone', String(r.zoneReply));
   }
   words.push('-s', r.original.source, '-d', r.original.destination);
-  words.push(r.reply.source === r.original.destination ? '-r' : '-g', r.reply.source);
-  words.push(r.reply.destination === r.original.source ? '-q' : '-n', r.reply.destination);
+  words.push(isTranslated(r, false) ? '-g' : '-r', r.reply.source);
+  words.push(isTranslated(r, true) ? '-n' : '-q', r.reply.destination);
   const name = protocolName(r.protocol);
   words.push('-p', name === 'unknown' ? String(r.protocol) : name);
   pushTransport(words, r);
@@ -157,20 +161,48 @@ const OPTIONS: Record<string, string> = {
   '--reply-vtag': 'reply-vtag',
 };
 
+/** Options that say that an address was translated. */
+const NAT_OPTIONS: readonly string[] = ['-n', '--src-nat', '-g', '--dst-nat'];
+
 /** A connection from a line that `-o save` printed (or one written by hand in the same options). */
 export function parseSaveLine(text: string, place: LinePlace): FlowRecord {
   const words = splitWords(text);
-  const options = new Map<string, Word>();
   const command = words[0];
   if (!command || !/^(-A|-I|--add|--create)$/.test(command.text)) {
     throw new FlowError('expected a line that begins with -A or -I', place.file, place.line, command?.column ?? 1);
   }
-  for (let i = 1; i < words.length; i += 2) {
+  return readOptions(words, words.length, place);
+}
+
+/** An event from a line that `conntrack -E -o save` printed. */
+export function parseSaveEvent(text: string, place: LinePlace): FlowEvent {
+  const words = splitWords(text);
+  const type = TYPES.find((t) => COMMAND[t] === words[0]?.text);
+  if (type === undefined) {
+    throw new FlowError('expected -A, -U or -D', place.file, place.line, words[0]?.column ?? 1);
+  }
+  const tail: LineTail = { userspace: false, portid: null, progname: null };
+  const found = words.findIndex((w) => w.text === '[USERSPACE]');
+  const end = found < 0 ? words.length : found;
+  for (let i = end; i < words.length; i++) readTail(words[i], tail, place);
+  return {
+    type,
+    record: readOptions(words, end, place),
+    timestampUs: null,
+    portid: tail.portid,
+    progname: tail.progname,
+  };
+}
+
+function readOptions(words: Word[], end: number, place: LinePlace): FlowRecord {
+  const options = new Map<string, Word>();
+  for (let i = 1; i < end; i += 2) {
     const { text: word, column } = words[i];
-    const name = OPTIONS[word];
+    const name = Object.hasOwn(OPTIONS, word) ? OPTIONS[word] : undefined;
     if (!name) throw new FlowError(`unknown option "${word}"`, place.file, place.line, column);
-    if (!words[i + 1]) throw new FlowError(`${word} needs a value`, place.file, place.line, column);
+    if (i + 1 >= end) throw new FlowError(`${word} needs a value`, place.file, place.line, column);
     options.set(name, words[i + 1]);
+    if (NAT_OPTIONS.includes(word)) options.set('is-nat', words[i]);
   }
   return new SaveReader(options, place).read();
 }
@@ -241,6 +273,8 @@ class SaveReader {
     }
     const r = newRecord(source.includes(':') ? 10 : 2, protocol, original, reply);
     this.rest(r);
+    // -r and -q with an address that does not mirror the original: known not to be a translation.
+    if (!this.options.has('is-nat') && (isTranslated(r, true) || isTranslated(r, false))) r.status |= STATUS_CONFIRMED;
     return r;
   }
 

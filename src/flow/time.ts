@@ -3,13 +3,23 @@
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** `Sat Nov 21 11:36:27 2026` in UTC (so that output does not depend on the machine), without the line end. */
-export function formatCtime(ns: bigint): string {
-  const d = new Date(Number(ns / 1_000_000n));
-  const two = (n: number): string => String(n).padStart(2, '0');
+/** `Sat Nov 21 11:36:27 2026`, without the line end; in UTC, so that output does not depend on the machine, or in its own time zone. */
+export function formatCtime(ns: bigint, isLocal = false): string {
+  const d = clockOf(Number(ns / 1_000_000n), isLocal);
   const clock = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
-  const day = String(d.getUTCDate()).padStart(2, ' ');
-  return `${DAYS[d.getUTCDay()]} ${MONTHS[d.getUTCMonth()]} ${day} ${clock} ${d.getUTCFullYear()}`;
+  const day = d.getUTCDate();
+  return `${DAYS[d.getUTCDay()]} ${MONTHS[d.getUTCMonth()]} ${day < 10 ? ' ' : ''}${day} ${clock} ${d.getUTCFullYear()}`;
+}
+
+/** A date whose UTC parts are those of a moment (milliseconds), in UTC or in the machine's time zone. */
+export function clockOf(ms: number, isLocal: boolean): Date {
+  const d = new Date(ms);
+  return isLocal ? new Date(ms - d.getTimezoneOffset() * 60_000) : d;
+}
+
+/** Two digits. */
+export function two(n: number): string {
+  return n < 10 ? `0${n}` : String(n);
 }
 
 /** Nanoseconds of a ctime text (taken as UTC), or null. */
@@ -27,7 +37,13 @@ export function formatStamp(us: number): string {
   return `[${seconds}.${String(us - seconds * 1e6).padStart(6, '0')}]\t`;
 }
 
-/** Microseconds of a stamp such as `[1795260767.087715]`, or null. Old versions pad the fraction with blanks. */
+/** The stamp of an expectation: its microseconds have blanks behind them and no zeros in front. */
+export function formatExpectationStamp(us: number): string {
+  const seconds = Math.floor(us / 1e6);
+  return `[${seconds}.${String(us - seconds * 1e6).padEnd(6, ' ')}]\t`;
+}
+
+/** Microseconds of a stamp such as `[1795260767.087715]`, or null. Expectations have blanks behind the fraction. */
 export function parseStamp(text: string): number | null {
   const m = /^\[(\d{1,10})\.(\d{1,6}) *\]$/.exec(text);
   return m ? Number(m[1]) * 1e6 + Number(m[2].trim()) : null;

@@ -3,8 +3,12 @@
  * `<flow>` a line, `</conntrack>`.
  */
 import { formatOrigin } from './event.js';
+import { isName } from './line.js';
 import { protocolName, stateNames } from './names.js';
 import {
+  EXPECT_INACTIVE,
+  EXPECT_PERMANENT,
+  EXPECT_USERSPACE,
   type ExpectationEvent,
   type ExpectationRecord,
   type FlowCounters,
@@ -15,6 +19,7 @@ import {
   STATUS_ASSURED,
   STATUS_SEEN_REPLY,
 } from './record.js';
+import { clockOf, two } from './time.js';
 
 /** First lines of a document of connections. */
 export const XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n';
@@ -26,8 +31,10 @@ export const XML_EXPECT_FOOT = '</expect>\n';
 export interface XmlOptions {
   ktimestamp?: boolean;
   labels?: boolean;
-  /** Events: `<when>`, the time split into its parts (UTC). */
+  /** Events: `<when>`, the time split into its parts. */
   timestamp?: boolean;
+  /** Times of the machine's time zone, as the original prints them, and not UTC. */
+  localTime?: boolean;
 }
 
 /** A connection as `conntrack -L -o xml` prints it, without the line end. */
@@ -37,18 +44,23 @@ export function formatFlowXml(r: FlowRecord, o: XmlOptions = {}): string {
 
 /** An event as `conntrack -E -o xml` prints it, without the line end. */
 export function formatEventXml(e: FlowEvent, o: XmlOptions = {}): string {
-  const when = o.timestamp && e.timestampUs !== null ? whenElement(e.timestampUs) : '';
+  const when = o.timestamp && e.timestampUs !== null ? whenElement(e.timestampUs, o) : '';
   return flow(e.record, ` type="${e.type.toLowerCase()}"`, when, o) + formatOrigin(e);
 }
 
-/** An expectation as `conntrack -L expect -o xml` prints it, without the line end. */
-export function formatExpectationXml(e: ExpectationRecord): string {
-  return expectation(e, '');
+/** An expectation as `conntrack -L expect -o xml` prints it, without the line end; with `-o timestamp` the time is that of the listing. */
+export function formatExpectationXml(
+  e: ExpectationRecord,
+  timestampUs: number | null = null,
+  o: XmlOptions = {},
+): string {
+  return expectation(e, '', timestampUs === null ? '' : whenElement(timestampUs, o));
 }
 
 /** An event of an expectation as `conntrack -E expect -o xml` prints it. */
-export function formatExpectationEventXml(e: ExpectationEvent): string {
-  return expectation(e.record, ` type="${e.type.toLowerCase()}"`);
+export function formatExpectationEventXml(e: ExpectationEvent, o: XmlOptions = {}): string {
+  const when = o.timestamp && e.timestampUs !== null ? whenElement(e.timestampUs, o) : '';
+  return expectation(e.record, ` type="${e.type.toLowerCase()}"`, when);
 }
 
 function flow(r: FlowRecord, attribute: string, when: string, o: XmlOptions): string {
@@ -100,7 +112,7 @@ function independent(r: FlowRecord, o: XmlOptions): string {
   if (r.timeout !== null) s += element('timeout', r.timeout);
   if (r.mark !== null) s += element('mark', r.mark);
   if (o.labels && r.labels !== null && r.labels.length > 0) {
-    s += `<labels>${r.labels.map((l) => `<label>${escapeXml(l)}</label>`).join('')}</labels>`;
+    s += `<labels>${r.labels.map((l) => (isName(l) ? `<label>${escapeXml(l)}</label>` : '')).join('')}</labels>`;
   }
   if (r.secctx !== null) s += `<secctx>${escapeXml(r.secctx)}</secctx>`;
   if (r.zoneOriginal === r.zoneReply && r.zoneOriginal) s += element('zone', r.zoneOriginal);
@@ -117,12 +129,10 @@ function independent(r: FlowRecord, o: XmlOptions): string {
   return s;
 }
 
-function whenElement(us: number): string {
-  const d = new Date(Math.floor(us / 1000));
+function whenElement(us: number, o: XmlOptions): string {
+  const d = clockOf(Math.floor(us / 1000), o.localTime === true);
   const parts =
-    element('hour', d.getUTCHours()) +
-    element('min', d.getUTCMinutes()) +
-    element('sec', d.getUTCSeconds()) +
+    `<hour>${d.getUTCHours()}</hour><min>${two(d.getUTCMinutes())}</min><sec>${two(d.getUTCSeconds())}</sec>` +
     element('wday', d.getUTCDay() + 1) +
     element('day', d.getUTCDate()) +
     element('month', d.getUTCMonth() + 1) +
@@ -130,7 +140,7 @@ function whenElement(us: number): string {
   return `<when>${parts}</when>`;
 }
 
-function expectation(e: ExpectationRecord, attribute: string): string {
+function expectation(e: ExpectationRecord, attribute: string, when: string): string {
   const addresses = (name: string, t: FlowTuple): string =>
     `<${name}><src>${t.source}</src><dst>${t.destination}</dst></${name}>`;
   const ports = (name: string, t: FlowTuple): string => `<${name}>${transport(t)}</${name}>`;
@@ -143,6 +153,10 @@ function expectation(e: ExpectationRecord, attribute: string): string {
   if (e.timeout !== null) s += element('timeout', e.timeout);
   s += element('class', e.class);
   if (e.zone) s += element('zone', e.zone);
+  s += when;
+  if (e.flags & EXPECT_PERMANENT) s += '<permanent/>';
+  if (e.flags & EXPECT_INACTIVE) s += '<inactive/>';
+  if (e.flags & EXPECT_USERSPACE) s += '<userspace/>';
   return `${s}</meta></flow>`;
 }
 
@@ -151,6 +165,7 @@ function element(name: string, value: number): string {
 }
 
 function escapeXml(text: string): string {
+  if (!/[&<>"']/.test(text)) return text;
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
