@@ -171,7 +171,7 @@ export interface FlowSource {
   count(): Promise<{ count: number; limit: number }>;
   /** Statistics of each CPU. */
   statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]>;
-  /** Events until the reader stops; `bufferBytes` 0 leaves the receive buffer as the system has it. */
+  /** Events until the reader stops; `bufferBytes` is the receive buffer to begin with, 0: what the source finds right. */
   events(
     groups: FlowEventGroups,
     isExpect: boolean,

@@ -25,6 +25,8 @@ const GATHER_MS = 5;
 const MOST_IN_BATCH = 2048;
 /** Batches that follow each other without waiting before other work of this process gets its turn. */
 const BATCHES_A_TURN = 4;
+/** Receive buffer where none is asked for: the kernel doubles it, and an event of 232 bytes takes 1280 of it. */
+const BUFFER_BYTES = 8 * 1024 * 1024;
 const MOST_BUFFER_BYTES = 256 * 1024 * 1024;
 const OPERATION = 'watch events';
 
@@ -33,7 +35,7 @@ export interface EventStreamOptions {
   groups: FlowEventGroups;
   /** Expectations in place of connections. */
   isExpect: boolean;
-  /** Receive buffer to begin with; 0: the system's. */
+  /** Receive buffer to begin with; 0: BUFFER_BYTES. */
   bufferBytes: number;
   decode: DecodeOptions;
   signal: StopSignal | null;
@@ -117,7 +119,7 @@ export class EventStream implements AsyncIterator<FlowEventItem[], undefined> {
   private subscribe(): NetlinkSocket {
     const socket = this.open();
     this.options.signal?.addEventListener('abort', this.onAbort);
-    if (this.options.bufferBytes > 0) socket.setBufferBytes(this.options.bufferBytes);
+    socket.setBufferBytes(this.options.bufferBytes || BUFFER_BYTES);
     const { isNew, isUpdate, isDestroy } = this.options.groups;
     const first = this.options.isExpect ? C.GROUP_EXPECT_NEW : C.GROUP_CONNTRACK_NEW;
     for (const [k, isWanted] of [isNew, isUpdate, isDestroy].entries()) {
