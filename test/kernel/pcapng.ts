@@ -11,6 +11,8 @@ export interface CapturedPacket {
   comment: string;
   /** From the network header on, without Ethernet padding; null = not IP. */
   ip: Buffer | null;
+  /** When, in the file's unit: to put packets of two recordings in order. */
+  time?: number;
 }
 
 const SECTION = 0x0a0d0d0a;
@@ -93,6 +95,7 @@ export function readPcapng(data: Buffer): CapturedPacket[] {
         dev: device.name,
         comment: reader.option(OPT_COMMENT, first + captured + (-captured & 3), end),
         ip: networkPart(data.subarray(first, first + captured), device.link),
+        time: reader.u32(body + 4) * 2 ** 32 + reader.u32(body + 8),
       });
     }
     at += length;

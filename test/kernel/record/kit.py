@@ -246,7 +246,7 @@ def main(cases, to, names, listing):
         if listing:
             print('%-26s %s' % (case.name, case.covers))
             continue
-        folder = os.path.join(to, case.name)
+        case.to, folder = to, os.path.join(to, case.name)
         # rules may depend on the time of the recording
         case.rules4, case.rules6 = (r() if callable(r) else r for r in (case.rules4, case.rules6))
         try:

@@ -2,11 +2,12 @@
 Cases of network address translation: which address and port a connection gets where there is a choice, every protocol that has ports or has none,
 errors that quote translated packets, and what the router itself makes.
 """
+import os
 import re
 import socket
 import time
 
-from kit import ACCT, A, A6, B, B6, R0, R06, R1, R16, Kit, P, struct
+from kit import ACCT, R, R0, R06, R1, R16, Kit, P, struct
 from plain import Plain, rules
 from tracking import ADDRESSES6, COUNT, FILTER, HOOKS, back, both
 
@@ -420,4 +421,135 @@ def prefixes():
     return case('prefixes', 'SNPT and DNPT of many lengths, with what takes up the difference, and errors', run, None, text, families=(6,), sysctl=LABELLESS)
 
 
-CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, prefixes]
+# two routers in a row
+
+class Row:
+    """Two routers: what the first one sends to its side B arrives at side A of the second one, and the other way round."""
+
+    def __init__(self, first, second):
+        self.labs = first, second
+
+    def send(self, at, side, packet):
+        """Sends to the router `at` (0, 1), and on to the other one what is for it; returns what came out at an end, as (end, packet)."""
+        out = []
+        for p in self.labs[at].send(side, packet):
+            if (at, p.dev) == (0, 'r1'):
+                out += self.send(1, 'a', p.raw)
+            elif (at, p.dev) == (1, 'r0'):
+                out += self.send(0, 'b', p.raw)
+            else:
+                out.append((at, p))
+        return out
+
+    def end(self, at, packet):
+        """What an end sends: A to the first router, B to the second one."""
+        return self.send(at, 'ab'[at], packet)
+
+    def ask(self, k, at, packet, *makes):
+        """Sends, and lets the end where it came out say what the given functions make of it (default: an answer)."""
+        got = self.end(at, packet)
+        for there, p in got:
+            if p.proto in (P.ICMP, P.ICMP6) and p.l4[0] not in (8, 128):
+                continue
+            for make in makes or (answer,):
+                self.end(there, make(k, p, 'ab'[there]))
+        return got
+
+
+OUTER, OUTER6 = '10.11.7.7', 'fd00:11:7::7'
+FAR, FAR6 = '10.22.0.5', 'fd00:22::5'
+
+
+def row(run):
+    """Two cases of one conversation: while the first router is recorded, so is the second one."""
+    filter = dict(FILTER, FORWARD=COUNT + ['-p udp -m udp --dport 66 -j DROP'])
+    ftp = ['-p tcp -m tcp --dport 21 -j CT --helper ftp']
+    inner = {'PREROUTING': ['-i r1 -d 10.11.7.7 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.0.5:80', '-i r1 -d 10.11.7.7 -p udp -m udp --dport 8080 -j DNAT --to-destination 10.1.0.5:53'],
+             'POSTROUTING': ['-o r1 -p udp -m udp --sport 2000:2009 -j SNAT --to-source 10.11.7.7:6000', '-o r1 -j SNAT --to-source 10.11.7.7']}
+    outer = {'PREROUTING': ['-d 10.22.9.9 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.11.7.7:8080', '-d 10.22.9.9 -p udp -m udp --dport 53 -j DNAT --to-destination 10.11.7.7:8080'],
+             'POSTROUTING': ['-o r0 -s 10.11.7.7 -j SNAT --to-source 10.22.7.1', '-o r1 -p udp -m udp --sport 6000 -j SNAT --to-source 10.2.0.9:7000', '-o r1 -j MASQUERADE']}
+    six = [('10.11.7.7:6000', '[fd00:11:7::7]:6000'), ('10.11.7.7:8080', '[fd00:11:7::7]:8080'), ('10.11.7.7', 'fd00:11:7::7'), ('10.1.0.5:80', '[fd00:1::5]:80'), ('10.1.0.5:53', '[fd00:1::5]:53'), ('10.2.0.9:7000', '[fd00:2::9]:7000'), ('10.22.9.9', 'fd00:22:9::9'), ('10.22.7.1', 'fd00:22:7::1')] + ADDRESSES6
+    texts = [both(rules(raw={'PREROUTING': ftp}, nat=nat, filter=filter), six) for nat in (inner, outer)]
+
+    def make():
+        covers = 'two routers in a row that both translate, the %s: out and in, errors from everywhere, FTP, by the outer address from inside'
+        second = Plain('nat-row-2', 'nat', covers % 'second', *texts[1], sysctl=LABELLESS)
+        first = Plain('nat-row-1', 'nat', covers % 'first', *texts[0], sysctl=LABELLESS)
+
+        def both_routers(lab):
+            def through(other):
+                for family in (4, 6):
+                    run(Row(lab, other), Kit('row', family))
+            second.run = through
+            R.record_once(second, os.path.join(first.to, second.name))
+            # the second one's tables have been read meanwhile: the first one's are read right after a packet
+            lab.send('a', Kit('row end', 4).udp(1000, 66))
+        first.run = both_routers
+        return first
+    return make
+
+
+def conversation(row, k):
+    far, net = (FAR6, 'fd00:1::%d') if k.v6 else (FAR, '10.1.0.%d')
+    ping = P.ICMP6 if k.v6 else P.ICMP
+    wide = OUTER6 if k.v6 else OUTER
+    # out: two clients, every protocol, answered, and errors by the far end and by a router before it
+    for client in (2, 3):
+        for proto in (P.TCP, P.UDP, P.SCTP, ping):
+            packet = opening(k, proto, net % client, far, 1000 + client, 53)
+            row.ask(k, 0, packet)
+            row.ask(k, 0, packet, lambda k, p, side: error(k, p, side, (1, 4) if k.v6 else (3, 3)), lambda k, p, side: error(k, p, side, (3, 0) if k.v6 else (11, 0), 'fd00:22::9' if k.v6 else '10.22.0.9', 8))
+    row.ask(k, 0, opening(k, P.UDP, net % 2, far, 2000, 53))
+    # the second one of the same name: its own port is taken at the first router, and it ends there
+    row.ask(k, 0, opening(k, P.UDP, net % 3, far, 2001, 53))
+    # too far: for the first router, for the second one, and for one behind it
+    for ttl in (1, 2, 3):
+        for there, p in row.end(0, k.udp(1100 + ttl, 53, dst=far, ttl=ttl, payload=b'far')):
+            if there == 1:
+                row.end(1, error(k, p, 'b', (3, 0) if k.v6 else (11, 0), 'fd00:22::9' if k.v6 else '10.22.0.9'))
+    # an answer that is too far for the first router
+    for there, p in row.end(0, k.udp(1110, 53, dst=far, payload=b'far')):
+        row.end(1, k.ip(P.UDP, P.udp_seg(p.dst, p.src, p.dport, p.sport, b'back'), 'b', src=p.dst, dst=p.src, ttl=2))
+    # in: a server behind both, asked from outside, and from inside by the outer address
+    outer = 'fd00:22:9::9' if k.v6 else '10.22.9.9'
+    for proto, port in ((P.TCP, 80), (P.UDP, 53)):
+        row.ask(k, 1, opening(k, proto, far, outer, 3000, port, 'b'))
+        row.ask(k, 1, opening(k, proto, far, outer, 3001, port, 'b'), lambda k, p, side: error(k, p, side, (1, 1) if k.v6 else (3, 13)))
+        row.ask(k, 0, opening(k, proto, net % 2, outer, 3002, port))
+        # the outer address of the first router from beside it
+        row.ask(k, 0, opening(k, proto, net % 3, wide, 3003, 8080))
+    # FTP: what the client announces is changed twice, in text and in length
+    seq = {0: 100, 1: 900}
+
+    def say(at, src, dst, sport, dport, flags, text=b''):
+        acked = seq[1 - at] if flags & P.ACK else 0
+        got = row.end(at, k.ip(P.TCP, P.tcp_seg(src, dst, sport, dport, seq=seq[at], ack=acked, flags=flags, payload=text), 'ab'[at], src=src, dst=dst))
+        seq[at] += len(text) + bool(flags & P.SYN)
+        return got
+    ((_, p),) = say(0, k.a, far, 4000, 21, P.SYN)
+    # (the far end answers in its own terms: how long what it got was)
+    def back_of(p, flags, text=b'', extra=0):
+        begin = struct.unpack('!I', p.l4[4:8])[0]
+        n = len(p.l4) - (p.l4[12] >> 4) * 4 + bool(p.l4[13] & P.SYN)
+        got = row.end(1, k.ip(P.TCP, P.tcp_seg(p.dst, p.src, p.dport, p.sport, seq=seq[1], ack=begin + n, flags=flags, payload=text), 'b', src=p.dst, dst=p.src))
+        seq[1] += len(text) + bool(flags & P.SYN)
+        return got
+    back_of(p, P.SYN | P.ACK)
+    back_of(p, P.PSH | P.ACK, b'220 welcome\r\n')
+    ((_, p),) = say(0, k.a, far, 4000, 21, P.PSH | P.ACK, b'USER nobody\r\n')
+    back_of(p, P.PSH | P.ACK, b'230 in\r\n')
+    command = b'EPRT |2|%s|40000|\r\n' % k.a.encode() if k.v6 else b'PORT 10,1,0,2,156,64\r\n'
+    ((_, p),) = say(0, k.a, far, 4000, 21, P.PSH | P.ACK, command)
+    back_of(p, P.PSH | P.ACK, b'200 fine\r\n')
+    text = p.l4[(p.l4[12] >> 4) * 4:].decode().strip()
+    if k.v6:
+        _, _, address, port, _ = text.split(' ')[1].split('|')
+    else:
+        n = text.split(' ')[1].split(',')
+        address, port = '.'.join(n[:4]), int(n[4]) * 256 + int(n[5])
+    row.ask(k, 1, opening(k, P.TCP, far, address, 20, int(port), 'b'))
+    ((_, p),) = say(0, k.a, far, 4000, 21, P.PSH | P.ACK, b'NOOP\r\n')
+    back_of(p, P.PSH | P.ACK, b'200 yes\r\n')
+
+
+CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, prefixes, row(conversation)]
