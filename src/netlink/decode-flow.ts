@@ -8,7 +8,7 @@ import type { FlowCounters, FlowDetails, FlowRecord, FlowTuple, SequenceAdjustme
 import { ATTRIBUTE_LEN, attributeEnd, attributeText, attributeType, needBytes, nextAttribute } from './attribute.js';
 import * as C from './constants.js';
 import { type LabelNames, labelTexts } from './labels.js';
-import { be16, be32, be64, be64Exact, type MessageBuffer, messageEnd, messageFamily, NFGEN_LEN } from './message.js';
+import { be16, be32, be64, be64Exact, type MessageBuffer, messageFamily, NFGEN_LEN, netfilterEnd } from './message.js';
 import { TupleDecoder } from './tuple.js';
 
 /** What a decoder is to do beyond the record itself. */
@@ -44,7 +44,7 @@ export class FlowDecoder {
 
   /** The connection in the message at `at`, of which `end` bytes were received. */
   decode(buffer: MessageBuffer, at: number, end: number): FlowRecord {
-    const last = messageEnd(buffer, at, end);
+    const last = netfilterEnd(buffer, at, end);
     const family = messageFamily(buffer, at);
     const { tuples } = this;
     this.begin();

@@ -4,7 +4,7 @@ import { ATTRIBUTE_LEN, attributeEnd, attributeText, attributeType, needBytes, n
 import * as C from './constants.js';
 import type { DecodeOptions } from './decode-flow.js';
 import { writeTuple } from './encode-tuple.js';
-import { be16, be32, type MessageBuffer, messageEnd, messageFamily, NFGEN_LEN } from './message.js';
+import { be16, be32, type MessageBuffer, messageFamily, NFGEN_LEN, netfilterEnd } from './message.js';
 import { TupleDecoder } from './tuple.js';
 import type { MessageWriter } from './writer.js';
 
@@ -19,7 +19,7 @@ export class ExpectationDecoder {
 
   /** The expectation in the message at `at`, of which `end` bytes were received. Throws a MessageError. */
   decode(buffer: MessageBuffer, at: number, end: number): ExpectationRecord {
-    const last = messageEnd(buffer, at, end);
+    const last = netfilterEnd(buffer, at, end);
     const family = messageFamily(buffer, at);
     const { tuples } = this;
     const record: ExpectationRecord = {

@@ -11,7 +11,6 @@
  *
  * The header's fields and those of attributes have the host's byte order, values have the network's.
  */
-import { NLMSG_MIN_TYPE } from './constants.js';
 import { MessageError } from './error.js';
 
 /** Bytes before the first attribute. */
@@ -111,9 +110,14 @@ export function messageEnd(buffer: MessageBuffer, at: number, end: number): numb
   const length = messageLength(buffer, at);
   if (length < HEADER_LEN) throw new MessageError(`length ${length} is less than a header`, at);
   if (length > end - at) throw new MessageError(`length ${length}, but ${end - at} bytes are there`, at);
-  if (length < NFGEN_LEN && messageType(buffer, at) >= NLMSG_MIN_TYPE)
-    throw new MessageError(`length ${length} is less than a header of netfilter`, at);
   return at + length;
+}
+
+/** The same for a message of netfilter's, whose header is longer. Throws a MessageError. */
+export function netfilterEnd(buffer: MessageBuffer, at: number, end: number): number {
+  const last = messageEnd(buffer, at, end);
+  if (last - at < NFGEN_LEN) throw new MessageError(`length ${last - at} is less than a header of netfilter`, at);
+  return last;
 }
 
 /** Where the message after the one that ends at `end` begins. */

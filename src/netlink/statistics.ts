@@ -2,7 +2,7 @@
 import type { FlowStatistics } from '../flow/source.js';
 import { ATTRIBUTE_LEN, attributeType, needBytes, nextAttribute } from './attribute.js';
 import { CTA_STATS_GLOBAL_ENTRIES, CTA_STATS_GLOBAL_MAX_ENTRIES } from './constants.js';
-import { be32, type MessageBuffer, messageEnd, messageResource, NFGEN_LEN } from './message.js';
+import { be32, type MessageBuffer, messageResource, NFGEN_LEN, netfilterEnd } from './message.js';
 
 /** By attribute number from 1; the kernel leaves out those that it counts no more. */
 const CONNTRACK_NAMES: readonly string[] = [
@@ -31,7 +31,7 @@ export function decodeStatistics(
   end: number,
   table: 'conntrack' | 'expect',
 ): FlowStatistics {
-  const last = messageEnd(buffer, at, end);
+  const last = netfilterEnd(buffer, at, end);
   const names = table === 'conntrack' ? CONNTRACK_NAMES : EXPECT_NAMES;
   const counts: [string, number][] = [];
   for (let a = at + NFGEN_LEN, next = 0; a < last; a = next) {
@@ -46,7 +46,7 @@ export function decodeStatistics(
 
 /** How many connections there are and may be; a limit of 0: not told (kernels before 5.7). Throws a MessageError. */
 export function decodeTotals(buffer: MessageBuffer, at: number, end: number): { count: number; limit: number } {
-  const last = messageEnd(buffer, at, end);
+  const last = netfilterEnd(buffer, at, end);
   const totals = { count: 0, limit: 0 };
   for (let a = at + NFGEN_LEN, next = 0; a < last; a = next) {
     next = nextAttribute(buffer, a, last);

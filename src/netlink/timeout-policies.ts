@@ -8,7 +8,7 @@ import { FlowSourceError } from '../flow/source.js';
 import { ATTRIBUTE_LEN, attributeEnd, attributeText, attributeType, needBytes, nextAttribute } from './attribute.js';
 import * as C from './constants.js';
 import { EINVAL, ENOENT } from './error.js';
-import { be16, be32, type MessageBuffer, messageEnd, NFGEN_LEN } from './message.js';
+import { be16, be32, type MessageBuffer, NFGEN_LEN, netfilterEnd } from './message.js';
 import type { Requests } from './requests.js';
 import type { MessageWriter } from './writer.js';
 
@@ -168,7 +168,7 @@ function writeTimeouts(w: MessageWriter, policy: Pick<TimeoutPolicy, 'family' | 
 
 /** A policy from a message. Throws a MessageError. */
 export function decodePolicy(buffer: MessageBuffer, at: number, end: number): TimeoutPolicy {
-  const last = messageEnd(buffer, at, end);
+  const last = netfilterEnd(buffer, at, end);
   const policy: TimeoutPolicy = { name: '', family: 2, protocol: 0, timeouts: {}, use: 0 };
   let data = -1;
   for (let a = at + NFGEN_LEN, next = 0; a < last; a = next) {
