@@ -155,7 +155,7 @@ async function follow(namespace, words, rate, ms) {
     said += text;
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
-  await hasJoined(namespace, child);
+  await joined(namespace, child);
   const started = processorSeconds(child.pid);
   const storm = entering(namespace, [process.execPath, STORM, namespace, 'storm', String(rate), String(ms)]);
   const generator = spawn(storm[0], storm.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -165,27 +165,28 @@ async function follow(namespace, words, rate, ms) {
   });
   await new Promise((resolve) => generator.on('exit', resolve));
   const made = JSON.parse(printed);
-  // what is still in its buffer is read within the time that as much took
-  let seconds = -1;
-  for (let now = processorSeconds(child.pid); now !== seconds; now = processorSeconds(child.pid)) {
-    seconds = now;
-    await sleep(300);
+  let socket = await joined(namespace, child);
+  while (socket.waiting > 0) {
+    await sleep(50);
+    socket = await joined(namespace, child);
   }
+  const seconds = processorSeconds(child.pid) - started;
   child.kill('SIGINT');
   await ended;
   const shown = Number(/(\d+) flow events have been shown/.exec(said)?.[1] ?? 0);
-  return { rate: (made.made * 1000) / made.ms, shown, lost: made.made - shown, seconds: seconds - started };
+  if (shown + socket.drops !== made.made)
+    throw new Error(`${words.at(-1)}: ${made.made} events, ${shown} shown, ${socket.drops} lost`);
+  return { rate: (made.made * 1000) / made.ms, shown, lost: socket.drops, seconds };
 }
 
-/** Waits until the child's socket is among those of a group (/proc/net/netlink: protocol, port, groups). */
-async function hasJoined(namespace, child) {
-  const listening = new RegExp(`^\\S+ +12 +${child.pid} +0*[1-9a-f]`, 'm');
+/** The follower's socket: /proc/net/netlink has address, protocol, port, groups, bytes that wait, ..., drops, inode. */
+async function joined(namespace, child) {
   for (let tries = 0; tries < 2000; tries++) {
     if (child.exitCode !== null) throw new Error('a follower of events ended before there were any');
-    const rows = inside(namespace, ['cat', '/proc/net/netlink']);
-    if (listening.test(rows)) return;
-    // its port need not be its process number
-    if (/^\S+ +12 +\d+ +0*[1-9a-f]/m.test(rows)) return;
+    for (const line of inside(namespace, ['cat', '/proc/net/netlink']).split('\n')) {
+      const [, protocol, , groups, waiting, , , , drops] = line.trim().split(/\s+/);
+      if (protocol === '12' && /[1-9a-f]/.test(groups)) return { waiting: Number(waiting), drops: Number(drops) };
+    }
     await sleep(10);
   }
   throw new Error('a follower of events does not join');
