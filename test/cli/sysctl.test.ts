@@ -260,6 +260,17 @@ describe('--check', () => {
   });
 });
 
+test('on another system than Linux there is one line, and host files work', () => {
+  const preload = "data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})";
+  const env = { NODE_OPTIONS: `--import ${preload}` };
+  expect(run(['sysctl'], { env })).toEqual({
+    status: 1,
+    out: '',
+    err: "statewall: sysctl: the live settings are Linux's, and this is darwin: expected --host FILE\n",
+  });
+  expect(run(['sysctl', '--host', file, '-n', `${NF}tcp_loose`], { env }).out).toBe('0\n');
+});
+
 describe('help', () => {
   test('is printed by all three', () => {
     const { out, status } = sysctl('--help');

@@ -73,7 +73,8 @@ export class Playground {
     const entries = folder === '.' ? ['examples', 'dist', 'docs'] : readdirSync(join(root, folder));
     for (const name of entries) symlinkSync(join(root, folder, name), join(this.#folder, name));
     const command = join(this.#folder, 'statewall');
-    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'dist/cli/main.js')}' "$@"\n`);
+    const main = process.env.STATEWALL_MAIN ?? join(root, 'dist/cli/main.js');
+    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
     chmodSync(command, 0o755);
   }
 

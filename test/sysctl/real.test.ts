@@ -252,4 +252,41 @@ describe.skipIf(!canAsk(true))('statewall sysctl and sysctl(8) (needs root and p
     expect(below.length).toBeGreaterThan(40);
     expect(real).toEqual(expect.arrayContaining(below));
   });
+
+  test('the live settings are explained, compared with their defaults, and written to a file that is read back', () => {
+    const set = [`${NF}udp_timeout=77`, `${NF}tcp_loose=0`];
+    const [, changed, json, explained, written, loaded] = drive(
+      ours,
+      [
+        { args: ['-q', ...set] },
+        { args: ['--changed', '-r', 'udp|loose'] },
+        { args: ['--json', `${NF}udp_timeout`] },
+        { args: ['--explain', `${NF}udp_timeout`, 'net.nf_conntrack_max'] },
+        { args: ['--write-d', 'live.conf', '-r', 'udp|loose'] },
+        { args: ['-p', 'live.conf'] },
+      ],
+      folder,
+    );
+    expect(changed).toEqual({ status: 0, out: `${NF}tcp_loose = 0\n${NF}udp_timeout = 77\n`, err: '' });
+    expect(JSON.parse(json!.out)).toMatchObject({ value: 77, default: 30, changed: true, access: 'namespace' });
+    expect(explained!.out).toContain(`${NF}udp_timeout = 77\n`);
+    // not there in a child namespace, and explained all the same
+    expect(explained!.out).toMatch(/^net\.nf_conntrack_max\n/m);
+    expect(written).toEqual({ status: 0, out: '', err: '' });
+    expect(loaded).toEqual({ status: 0, out: `${NF}tcp_loose = 0\n${NF}udp_timeout = 77\n`, err: '' });
+  });
+
+  test('where connection tracking is not loaded there is one line', () => {
+    const shell = `mount -t tmpfs none /proc/sys/net/netfilter; exec '${process.execPath}' '${mainFile}' sysctl "$@"`;
+    const without = ['unshare', '-m', 'sh', '-c', shell, 'sh'];
+    const [all, one] = drive(without, [{ args: [] }, { args: [`${NF}acct`] }], folder);
+    expect(all).toMatchObject({
+      status: 1,
+      out: expect.stringContaining('net.ipv4.ip_forward = 0\n'),
+      err: 'statewall: sysctl: connection tracking is not loaded, or this kernel has none: modprobe nf_conntrack\n',
+    });
+    expect(one!.err.split('\n')[0]).toBe(
+      'sysctl: cannot stat /proc/sys/net/netfilter/nf_conntrack_acct: No such file or directory',
+    );
+  });
 });

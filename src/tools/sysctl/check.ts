@@ -50,7 +50,8 @@ export function checkLines(lines: readonly ConfLine[], file: string, kernel: str
     const name = dotted(line.name);
     checkName(name, kernel, say);
     const row = findRow(name) ?? findRenamed(name)?.row ?? null;
-    if (row !== null) checkValue(name, row, line, read, say);
+    // what no kernel has does no harm
+    if (row !== null && absence(name, kernel) === null) checkValue(name, row, line, read, say);
     const before = values.get(canonical(name));
     if (before !== undefined && !isSameValue(before.value, line.value)) {
       say('warning', `${name} was set to ${before.value} in line ${before.line} already; this line wins`);

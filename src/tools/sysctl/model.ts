@@ -44,6 +44,8 @@ export type SysctlReader = (name: string) => number | undefined;
 
 /** When a value that the kernel takes does harm, and which. */
 export interface SysctlHarm {
+  /** The values in words: `0`, `below 65536`. */
+  at: string;
   when: (value: number, read: SysctlReader) => boolean;
   text: string;
 }

@@ -5,12 +5,14 @@ const NF = 'net.netfilter.nf_conntrack_';
 const IP = 'net.ipv4.netfilter.ip_conntrack_';
 
 const MAX_HARMS: readonly SysctlHarm[] = [
-  { when: (v) => v === 0, text: '0 is no limit: whoever opens connections fast enough takes all memory' },
+  { at: '0', when: (v) => v === 0, text: '0 is no limit: whoever opens connections fast enough takes all memory' },
   {
+    at: 'more than 8 times nf_conntrack_buckets',
     when: (v, read) => v > 0 && v > 8 * (read(`${NF}buckets`) ?? Number.POSITIVE_INFINITY),
     text: 'more than 8 connections a bucket: every look-up walks long chains; raise nf_conntrack_buckets with it',
   },
   {
+    at: 'no more than nf_conntrack_count',
     when: (v, read) => v > 0 && v <= (read(`${NF}count`) ?? -1),
     text: 'the table holds as many connections already: new ones are dropped from now on',
   },
@@ -58,7 +60,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
           text: 'the default is from 1024 to 262144; before from 32 to 16384, and 65536 with more than 4 GiB',
         },
       ],
-      harms: [{ when: (v) => v < 256, text: 'so few buckets make every look-up walk long chains' }],
+      harms: [{ at: 'below 256', when: (v) => v < 256, text: 'so few buckets make every look-up walk long chains' }],
     },
   ),
   row(
@@ -73,6 +75,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       changes: [{ since: '5.13', text: 'numbers but 0 and 1 are refused; before, any other was 1' }],
       harms: [
         {
+          at: '0',
           when: (v) => v === 0,
           text: 'packets that their receiver will drop change the state of connections here: the two disagree from then on',
         },
@@ -96,7 +99,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       changes: [
         { since: '5.19', text: '2, and the default is 2; before there were 0 and 1, and the default was 1', before: 1 },
       ],
-      harms: [{ when: (v) => v === 0, text: 'conntrack -E, conntrackd and ulogd hear nothing' }],
+      harms: [{ at: '0', when: (v) => v === 0, text: 'conntrack -E, conntrackd and ulogd hear nothing' }],
     },
   ),
   row(
@@ -110,7 +113,11 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       access: 'host',
       changes: [{ since: '6.15', text: '0 and negative numbers are refused' }],
       harms: [
-        { when: (v) => v < 16, text: 'so few expectations are soon used up: data connections of FTP and SIP fail' },
+        {
+          at: 'below 16',
+          when: (v) => v < 16,
+          text: 'so few expectations are soon used up: data connections of FTP and SIP fail',
+        },
       ],
     },
   ),
@@ -128,7 +135,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
         { since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 },
         { since: '4.17', text: 'may be more than 2 GiB, and is not let fall below the low threshold' },
       ],
-      harms: [{ when: (v) => v < 65536, text: NO_PIECES }],
+      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
     },
   ),
   row(
@@ -153,7 +160,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
     'How long IPv6 fragments wait for the rest of their packet.',
     {
       needs: 'CONFIG_NF_DEFRAG_IPV6',
-      harms: [{ when: (v) => v <= 0, text: NO_PIECES }],
+      harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }],
     },
   ),
   row(
@@ -171,6 +178,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       ],
       harms: [
         {
+          at: 'above 0',
           when: (v) => v > 0,
           text: 'there is no limit on these lines: whoever sends invalid packets fills the kernel log',
         },
@@ -208,6 +216,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       changes: [{ since: '5.13', text: 'numbers but 0 and 1 are refused; before, any other was 1' }],
       harms: [
         {
+          at: '1',
           when: (v) => v === 1,
           text: 'segments with made-up sequence numbers pass as part of a connection: who guesses addresses and ports can inject',
         },
@@ -224,6 +233,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
     {
       harms: [
         {
+          at: '1',
           when: (v) => v === 1,
           text: 'a forged RST passes as part of a connection: who guesses addresses and ports can end it (RFC 5961)',
         },
@@ -255,6 +265,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
       changes: [{ since: '5.13', text: 'numbers above 255 are refused' }],
       harms: [
         {
+          at: '0',
           when: (v) => v === 0,
           text: 'every TCP connection has at most nf_conntrack_tcp_timeout_max_retrans seconds, also one where nothing was sent again',
         },
@@ -285,7 +296,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
     {
       access: 'namespace',
       needs: 'CONFIG_LWTUNNEL',
-      harms: [{ when: (v) => v === 1, text: 'it cannot be turned off again, and is on for all namespaces' }],
+      harms: [{ at: '1', when: (v) => v === 1, text: 'it cannot be turned off again, and is on for all namespaces' }],
     },
   ),
   row(
@@ -307,7 +318,9 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
     'Rules with -j LOG in other network namespaces than the first (containers) write to the kernel log, too.',
     {
       access: 'host',
-      harms: [{ when: (v) => v !== 0, text: 'whoever is root in a container can fill the log of the host' }],
+      harms: [
+        { at: 'all but 0', when: (v) => v !== 0, text: 'whoever is root in a container can fill the log of the host' },
+      ],
     },
   ),
 ];

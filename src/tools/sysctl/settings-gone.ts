@@ -27,6 +27,7 @@ export const GONE_SETTINGS: readonly SysctlRow[] = [
       changes: [{ since: '4.7', text: 'the default is 0; before 1', before: 1 }],
       harms: [
         {
+          at: 'all but 0',
           when: (v) => v !== 0,
           text: 'whoever speaks on such a port is believed: what he writes there opens ports in the firewall',
         },

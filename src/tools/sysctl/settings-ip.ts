@@ -3,8 +3,12 @@ import { BYTES, COUNT, INT, row, SECONDS, type SysctlRow } from './model.js';
 
 const NO_PIECES = 'nothing can be reassembled: every fragment is dropped, connection tracking or not';
 const TTL = { least: 1, most: 255 };
-const FEW_HOPS = { when: (v: number) => v < 32, text: 'packets die after so few routers: far hosts are not reached' };
-const ODD_SWITCH = { when: (v: number) => v !== 0 && v !== 1, text: 'the kernel takes it as 1' };
+const FEW_HOPS = {
+  at: 'below 32',
+  when: (v: number) => v < 32,
+  text: 'packets die after so few routers: far hosts are not reached',
+};
+const ODD_SWITCH = { at: 'all but 0 and 1', when: (v: number) => v !== 0 && v !== 1, text: 'the kernel takes it as 1' };
 const LOW_TEXT = 'Since 4.17 only the least that the high threshold may be. Never above that: the kernel refuses it.';
 const WHO_WINS = 'Of all and the interface, the greater number counts.';
 
@@ -41,7 +45,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
         { since: '2.6.30', text: '2; before, every number but 0 was strict' },
         { since: '2.6.31', text: 'the greater number counts; before, all and the interface both had to be set' },
       ],
-      harms: [{ when: (v) => v < 0 || v > 2, text: 'there are 0, 1 and 2' }],
+      harms: [{ at: 'all but 0, 1 and 2', when: (v) => v < 0 || v > 2, text: 'there are 0, 1 and 2' }],
     },
   ),
   row('net.ipv4.ip_default_ttl', 'hops', TTL, 64, '2.2', 'TTL of IPv4 packets that this host sends.', {
@@ -57,7 +61,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
       'Where it is used up, fragments are dropped.',
     {
       changes: [{ since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 }],
-      harms: [{ when: (v) => v < 65536, text: NO_PIECES }],
+      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
     },
   ),
   row('net.ipv4.ipfrag_low_thresh', 'bytes', BYTES, 3145728, '2.2', LOW_TEXT, {
@@ -71,7 +75,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
     '2.2',
     'How long IPv4 fragments wait for the rest of their packet.',
     {
-      harms: [{ when: (v) => v <= 0, text: NO_PIECES }],
+      harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }],
     },
   ),
   row(
@@ -118,7 +122,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
       'of its own: nf_conntrack_frag6_high_thresh).',
     {
       changes: [{ since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 }],
-      harms: [{ when: (v) => v < 65536, text: NO_PIECES }],
+      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
     },
   ),
   row('net.ipv6.ip6frag_low_thresh', 'bytes', BYTES, 3145728, '2.4', LOW_TEXT, {
@@ -131,7 +135,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
     60,
     '2.4',
     'How long IPv6 fragments to this host wait for the rest of their packet.',
-    { harms: [{ when: (v) => v <= 0, text: NO_PIECES }] },
+    { harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }] },
   ),
   row(
     'net.ipv6.ip6frag_secret_interval',

@@ -13,12 +13,13 @@ interface More {
 }
 
 const AT_ONCE: SysctlHarm = {
+  at: '0 or less',
   when: (v) => v <= 0,
   text: 'such connections are forgotten at once: no answer finds them',
 };
 
 function shorterThan(seconds: number, text: string): SysctlHarm {
-  return { when: (v) => v > 0 && v < seconds, text };
+  return { at: `below ${seconds}`, when: (v) => v > 0 && v < seconds, text };
 }
 
 function timeout(name: string, initial: number, since: string, text: string, more: More = {}): SysctlRow {
