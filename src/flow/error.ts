@@ -30,6 +30,11 @@ export interface Word {
   column: number;
 }
 
+/** A text in quotes for a message, cut short where it is long. */
+export function quoted(text: string): string {
+  return text.length > 60 ? `"${text.slice(0, 57)}..."` : `"${text}"`;
+}
+
 /** Splits a line at blanks; what stands in square brackets stays one word (`[start=Sat Nov 21 11:36:27 2026]`). */
 export function splitWords(line: string, firstColumn = 1): Word[] {
   const words: Word[] = [];
@@ -42,7 +47,12 @@ export function parseUnsigned(text: string, max: number, what: string, place: Li
   const ok = /^(\d+|0[xX][0-9a-fA-F]+)$/.test(text);
   const value = ok ? Number(text) : Number.NaN;
   if (!ok || value > max) {
-    throw new FlowError(`expected ${what} as a number from 0 to ${max}, got "${text}"`, place.file, place.line, column);
+    throw new FlowError(
+      `expected ${what} as a number from 0 to ${max}, got ${quoted(text)}`,
+      place.file,
+      place.line,
+      column,
+    );
   }
   return value;
 }

@@ -1,5 +1,5 @@
 /** Event lines of `conntrack -E`, and those of `conntrack -E expect`. */
-import { FlowError, type LinePlace, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, quoted, splitWords, type Word } from './error.js';
 import { expectationFromWords, formatExpectationLine } from './expectation.js';
 import { formatFlowLine, type LineOptions } from './line.js';
 import { type LineTail, parseFlowWords } from './parse-line.js';
@@ -64,6 +64,6 @@ function takeType(words: Word[], place: LinePlace): FlowEventType {
   const word = words.shift();
   const name = word?.text.slice(1, -1);
   if (word && word.text === `[${name}]` && (name === 'NEW' || name === 'UPDATE' || name === 'DESTROY')) return name;
-  const got = word ? `, got "${word.text}"` : '';
+  const got = word ? `, got ${quoted(word.text)}` : '';
   throw new FlowError(`expected [NEW], [UPDATE] or [DESTROY]${got}`, place.file, place.line, word?.column ?? 1);
 }

@@ -1,5 +1,5 @@
 /** Expectations as lines: `conntrack -L expect`, and /proc/net/nf_conntrack_expect. */
-import { FlowError, type LinePlace, parseUnsigned, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
 import { procAddress, tuple } from './line.js';
 import { readTupleField, TupleReader } from './parse-line.js';
 import {
@@ -126,7 +126,7 @@ function readExpectation(words: Word[], place: LinePlace, tupleCount: 1 | 3): Ex
       if (field === 'src') tuples.push(new TupleReader(column));
       const current = tuples[tuples.length - 1];
       if (!current || !readTupleField(current, field, value, place, valueColumn)) {
-        fail(`unknown field "${name}"`, column);
+        fail(`unknown field ${quoted(name)}`, column);
       }
     }
   }
@@ -164,7 +164,7 @@ function parseFlags(text: string, place: LinePlace, column: number): number {
   let flags = 0;
   for (const name of text.split(',')) {
     const flag = FLAGS.find((f) => f[1] === name);
-    if (!flag) throw new FlowError(`unknown flag "${name}"`, place.file, place.line, column);
+    if (!flag) throw new FlowError(`unknown flag ${quoted(name)}`, place.file, place.line, column);
     flags |= flag[0];
   }
   return flags;

@@ -2,8 +2,12 @@
  * A record as plain JSON: names instead of numbers where a text form has names, and nothing that is "not shown". 64-bit
  * times are strings, because a double would lose nanoseconds.
  */
+import { canonicalAddress } from './address.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames } from './names.js';
 import { type FlowCounters, type FlowEvent, type FlowRecord, type FlowTuple, newRecord } from './record.js';
+
+const U16 = 0xffff;
+const U32 = 0xffffffff;
 
 /** Shape of the JSON form; every property but the first five may be absent. */
 export interface FlowJson {
@@ -91,38 +95,57 @@ export function flowToJson(r: FlowRecord): FlowJson {
 
 /** The record of a JSON form. Throws an Error that says which property is wrong. */
 export function flowFromJson(j: FlowJson): FlowRecord {
-  if (typeof j !== 'object' || j === null || !j.original || !j.reply) throw new Error('expected a flow as an object');
-  const protocol = typeof j.protocol === 'number' ? j.protocol : protocolNumber(j.protocol);
-  if (protocol < 0) throw new Error(`unknown protocol "${j.protocol}"`);
+  if (!isObject(j) || !isObject(j.original) || !isObject(j.reply)) throw new Error('expected a flow as an object');
+  const protocol = protocolFromJson(j.protocol);
+  if (j.family !== 'ipv4' && j.family !== 'ipv6') throw new Error('expected the family "ipv4" or "ipv6"');
   const family = j.family === 'ipv6' ? 10 : 2;
-  const r = newRecord(family, protocol, tupleFromJson(j.original), tupleFromJson(j.reply));
-  for (const name of j.status ?? []) {
+  const r = newRecord(family, protocol, tupleFromJson(j.original, j.family), tupleFromJson(j.reply, j.family));
+  for (const name of texts(j.status ?? [], 'status') ?? []) {
     const bit = statusBit(name);
     if (bit === 0) throw new Error(`unknown status "${name}"`);
     r.status |= bit;
   }
-  if (j.state !== undefined) {
-    r.state = stateNumber(protocol, j.state);
-    if (r.state < 0) throw new Error(`unknown state "${j.state}"`);
+  if (j.state !== undefined) r.state = stateFromJson(protocol, j.state);
+  r.timeout = integer(j.timeout, 'timeout', U32);
+  const zone = integer(j.zone, 'zone', U16);
+  r.zoneOriginal = zone ?? integer(j.zoneOriginal, 'zoneOriginal', U16) ?? 0;
+  r.zoneReply = zone ?? integer(j.zoneReply, 'zoneReply', U16) ?? 0;
+  r.mark = integer(j.mark, 'mark', U32);
+  r.labels = texts(j.labels, 'labels');
+  r.secctx = textOrNull(j.secctx, 'secctx');
+  r.helper = textOrNull(j.helper, 'helper');
+  r.startNs = nanoseconds(j.start, 'start');
+  r.stopNs = nanoseconds(j.stop, 'stop');
+  r.ageSeconds = integer(j.age, 'age', Number.MAX_SAFE_INTEGER);
+  r.use = integer(j.use, 'use', U32);
+  r.id = integer(j.id, 'id', U32);
+  if (j.vtags !== undefined) {
+    r.vtags = { original: need(j.vtags, 'original', U32), reply: need(j.vtags, 'reply', U32) };
   }
-  r.timeout = j.timeout ?? null;
-  r.zoneOriginal = j.zone ?? j.zoneOriginal ?? 0;
-  r.zoneReply = j.zone ?? j.zoneReply ?? 0;
-  r.mark = j.mark ?? null;
-  r.labels = j.labels ?? null;
-  r.secctx = j.secctx ?? null;
-  r.helper = j.helper ?? null;
-  r.startNs = j.start === undefined ? null : BigInt(j.start);
-  r.stopNs = j.stop === undefined ? null : BigInt(j.stop);
-  r.ageSeconds = j.age ?? null;
-  r.use = j.use ?? null;
-  r.id = j.id ?? null;
-  r.vtags = j.vtags ?? null;
-  r.greTimeouts = j.greTimeouts ?? null;
+  if (j.greTimeouts !== undefined) {
+    r.greTimeouts = { timeout: need(j.greTimeouts, 'timeout', U32), stream: need(j.greTimeouts, 'stream', U32) };
+  }
   const a = countersFromJson(j.original);
   const b = countersFromJson(j.reply);
   if (a || b) r.counters = { original: a ?? { packets: 0, bytes: 0 }, reply: b ?? { packets: 0, bytes: 0 } };
   return r;
+}
+
+/** The event of a JSON form. Throws an Error that says which property is wrong. */
+export function eventFromJson(j: FlowEventJson): FlowEvent {
+  if (j.event !== 'NEW' && j.event !== 'UPDATE' && j.event !== 'DESTROY') {
+    throw new Error('expected the event "NEW", "UPDATE" or "DESTROY"');
+  }
+  if (j.time !== undefined && !(typeof j.time === 'number' && j.time >= 0 && j.time <= 1e10)) {
+    throw new Error('expected time in seconds since the epoch');
+  }
+  return {
+    type: j.event,
+    record: flowFromJson(j.flow),
+    timestampUs: j.time === undefined ? null : Math.round(j.time * 1e6),
+    portid: integer(j.portid, 'portid', U32),
+    progname: textOrNull(j.progname, 'progname'),
+  };
 }
 
 /** An event as a plain object for JSON.stringify. */
@@ -156,16 +179,78 @@ function tupleToJson(t: FlowTuple, c: FlowCounters | undefined): TupleJson {
   return j;
 }
 
-function tupleFromJson(j: TupleJson): FlowTuple {
+function tupleFromJson(j: TupleJson, family: 'ipv4' | 'ipv6'): FlowTuple {
+  const pair = (source: 'sport' | 'srckey', destination: 'dport' | 'dstkey'): FlowTuple['ports'] =>
+    j[source] === undefined ? null : { source: need(j, source, U16), destination: need(j, destination, U16) };
   return {
-    source: j.src,
-    destination: j.dst,
-    ports: j.sport === undefined ? null : { source: j.sport, destination: j.dport ?? 0 },
-    icmp: j.type === undefined ? null : { type: j.type, code: j.code ?? 0, id: j.id ?? 0 },
-    keys: j.srckey === undefined ? null : { source: j.srckey, destination: j.dstkey ?? 0 },
+    source: addressFromJson(j.src, family),
+    destination: addressFromJson(j.dst, family),
+    ports: pair('sport', 'dport'),
+    icmp:
+      j.type === undefined ? null : { type: need(j, 'type', 255), code: need(j, 'code', 255), id: need(j, 'id', U16) },
+    keys: pair('srckey', 'dstkey'),
   };
 }
 
+function addressFromJson(text: unknown, family: 'ipv4' | 'ipv6'): string {
+  const address = typeof text === 'string' ? canonicalAddress(text) : null;
+  if (address === null) throw new Error(`${JSON.stringify(text)} is not an address`);
+  if (address.includes(':') !== (family === 'ipv6')) throw new Error(`"${text}" is not ${family}`);
+  return address;
+}
+
 function countersFromJson(j: TupleJson): FlowCounters | null {
-  return j.packets === undefined ? null : { packets: j.packets, bytes: j.bytes ?? 0 };
+  if (j.packets === undefined) return null;
+  return { packets: need(j, 'packets', Number.MAX_SAFE_INTEGER), bytes: need(j, 'bytes', Number.MAX_SAFE_INTEGER) };
+}
+
+function protocolFromJson(protocol: unknown): number {
+  const number = typeof protocol === 'string' ? protocolNumber(protocol) : integer(protocol ?? null, 'protocol', 255);
+  if (number === null || number < 0) throw new Error(`unknown protocol ${JSON.stringify(protocol)}`);
+  return number;
+}
+
+/** A state is a name, or the number of one that has none. */
+function stateFromJson(protocol: number, state: unknown): number {
+  if (typeof state === 'string') {
+    const number = stateNumber(protocol, state);
+    if (number >= 0) return number;
+    if (/^\d{1,3}$/.test(state)) return Number(state);
+  }
+  throw new Error(`unknown state ${JSON.stringify(state)}`);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function integer(value: unknown, name: string, max: number): number | null {
+  if (value === undefined) return null;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new Error(`expected ${name} as a number from 0 to ${max}, got ${JSON.stringify(value)}`);
+}
+
+/** A property that has to be there. */
+function need(object: object, name: string, max: number): number {
+  const value = isObject(object) ? integer((object as Record<string, unknown>)[name], name, max) : null;
+  if (value === null) throw new Error(`${name} is missing`);
+  return value;
+}
+
+function textOrNull(value: unknown, name: string): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string') return value;
+  throw new Error(`expected ${name} as a text`);
+}
+
+function texts(value: unknown, name: string): string[] | null {
+  if (value === undefined) return null;
+  if (Array.isArray(value) && value.every((v) => typeof v === 'string')) return [...value];
+  throw new Error(`expected ${name} as a list of texts`);
+}
+
+function nanoseconds(value: unknown, name: string): bigint | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && /^\d{1,20}$/.test(value)) return BigInt(value);
+  throw new Error(`expected ${name} as nanoseconds since the epoch`);
 }

@@ -3,7 +3,7 @@
  * older /proc/net/ip_conntrack. One parser serves all: the forms differ only in which fields are there.
  */
 import { formatAddress, parseAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, tupleKind } from './names.js';
 import {
   type FlowCounters,
@@ -68,7 +68,7 @@ const TUPLE_FIELDS: Record<string, number> = {
 export function readTupleField(t: TupleReader, name: string, value: string, place: LinePlace, column: number): boolean {
   if (name === 'src' || name === 'dst') {
     const parsed = parseAddress(value);
-    if (parsed === null) throw new FlowError(`"${value}" is not an address`, place.file, place.line, column);
+    if (parsed === null) throw new FlowError(`${quoted(value)} is not an address`, place.file, place.line, column);
     if (t.family !== 0 && t.family !== parsed.family) {
       throw new FlowError('IPv4 and IPv6 addresses in one tuple', place.file, place.line, column);
     }
@@ -101,7 +101,7 @@ export function readTail(word: Word, tail: LineTail, place: LinePlace): void {
   const eq = text.indexOf('=');
   const name = text.slice(0, Math.max(eq, 0));
   if (name !== 'portid' && name !== 'progname') {
-    throw new FlowError(`expected [USERSPACE], got "${text}"`, place.file, place.line, column);
+    throw new FlowError(`expected [USERSPACE], got ${quoted(text)}`, place.file, place.line, column);
   }
   if (!tail.userspace) throw new FlowError(`${name}= without [USERSPACE]`, place.file, place.line, column);
   if (name === 'progname') tail.progname = text.slice(eq + 1);
@@ -173,7 +173,7 @@ class LineReader {
     const name = this.words[this.at];
     const number = this.words[this.at + 1];
     if (!name || !/^[a-z][a-z0-9-]*$/.test(name.text)) {
-      this.fail(`expected a protocol name${name ? `, got "${name.text}"` : ''}`, name);
+      this.fail(`expected a protocol name${name ? `, got ${quoted(name.text)}` : ''}`, name);
     }
     if (!number) this.fail('expected the protocol number', undefined);
     this.r.protocol = this.number(number, 0, 255, 'the protocol number');
@@ -181,7 +181,7 @@ class LineReader {
     if (known >= 0 && known !== this.r.protocol) {
       this.fail(`${name.text} is protocol ${known}, not ${this.r.protocol}`, number);
     }
-    if (known < 0 && name.text !== 'unknown') this.fail(`unknown protocol name "${name.text}"`, name);
+    if (known < 0 && name.text !== 'unknown') this.fail(`unknown protocol name ${quoted(name.text)}`, name);
     this.at += 2;
   }
 
@@ -197,7 +197,7 @@ class LineReader {
     if (state < 0 && this.r.protocol !== PROTO_DCCP) {
       const known = stateNames(this.r.protocol).join(' ');
       const which = protocolName(this.r.protocol);
-      this.fail(`${which} has no state "${word.text}"${known ? ` (it has ${known})` : ''}`, word);
+      this.fail(`${which} has no state ${quoted(word.text)}${known ? ` (it has ${known})` : ''}`, word);
     }
     if (state >= 0) this.r.state = state;
     this.at++;
@@ -214,7 +214,7 @@ class LineReader {
       return;
     }
     const eq = word.text.indexOf('=');
-    if (eq <= 0) this.fail(`expected NAME=VALUE, got "${word.text}"`, word);
+    if (eq <= 0) this.fail(`expected NAME=VALUE, got ${quoted(word.text)}`, word);
     const name = word.text.slice(0, eq);
     const value = word.text.slice(eq + 1);
     if (name === 'src') {
@@ -279,7 +279,7 @@ class LineReader {
         readTail(word, this.tail, this.place);
         return;
       default:
-        this.fail(`unknown field "${name}"`, word);
+        this.fail(`unknown field ${quoted(name)}`, word);
     }
   }
 
@@ -307,7 +307,7 @@ class LineReader {
     const time = /^\[(start|stop)=(.*)\]$/.exec(word.text);
     if (time) {
       const ns = parseCtime(time[2]);
-      if (ns === null) this.fail(`expected a time such as "Sat Nov 21 09:08:33 2026", got "${time[2]}"`, word);
+      if (ns === null) this.fail(`expected a time such as "Sat Nov 21 09:08:33 2026", got ${quoted(time[2])}`, word);
       if (time[1] === 'start') r.startNs = ns;
       else r.stopNs = ns;
     } else if (word.text === '[UNREPLIED]') this.replied = false;
@@ -315,7 +315,7 @@ class LineReader {
     else if (word.text === '[OFFLOAD]') r.status |= STATUS_OFFLOAD;
     else if (word.text === '[HW_OFFLOAD]') r.status |= STATUS_HW_OFFLOAD;
     else if (word.text === '[USERSPACE]' && this.tail) readTail(word, this.tail, this.place);
-    else this.fail(`unknown flag "${word.text}"`, word);
+    else this.fail(`unknown flag ${quoted(word.text)}`, word);
   }
 
   private finish(family: 0 | 2 | 10): void {

@@ -1,6 +1,6 @@
 /** conntrack(8)'s XML back into records: connections, expectations, and events of both. */
 import { canonicalAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, splitWords } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords } from './error.js';
 import { stateNumber, tupleKind } from './names.js';
 import { type LineTail, readTail } from './parse-line.js';
 import {
@@ -101,7 +101,7 @@ class XmlReader {
     const type = this.root.attributes.get('type');
     if (type === 'new' || type === 'update' || type === 'destroy') return type.toUpperCase() as FlowEventType;
     return this.fail(
-      `expected type="new", "update" or "destroy"${type === undefined ? '' : `, got "${type}"`}`,
+      `expected type="new", "update" or "destroy"${type === undefined ? '' : `, got ${quoted(type)}`}`,
       this.root,
     );
   }
@@ -165,8 +165,8 @@ class XmlReader {
 
   private address(layer3: XmlNode, name: string, family: 2 | 10): string {
     const node = this.child(layer3, name);
-    const text = canonicalAddress(node.text) ?? this.fail(`"${node.text}" is not an address`, node);
-    if (text.includes(':') !== (family === 10)) this.fail(`"${text}" is of another family`, node);
+    const text = canonicalAddress(node.text) ?? this.fail(`${quoted(node.text)} is not an address`, node);
+    if (text.includes(':') !== (family === 10)) this.fail(`${quoted(text)} is of another family`, node);
     return text;
   }
 
@@ -183,7 +183,7 @@ class XmlReader {
     if (state) {
       // Every protocol's state number is printed under TCP's name for it.
       r.state = stateNumber(PROTO_TCP, state.text);
-      if (r.state < 0) this.fail(`unknown state "${state.text}"`, state);
+      if (r.state < 0) this.fail(`unknown state ${quoted(state.text)}`, state);
     }
     r.timeout = this.number(node, 'timeout');
     r.mark = this.number(node, 'mark');

@@ -3,7 +3,7 @@
  * `-g` stands for -r where the destination was translated, `-n` for -q where the source was.
  */
 import { canonicalAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
 import { formatOrigin } from './event.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames, tupleKind } from './names.js';
 import { type LineTail, readTail } from './parse-line.js';
@@ -199,7 +199,7 @@ function readOptions(words: Word[], end: number, place: LinePlace): FlowRecord {
   for (let i = 1; i < end; i += 2) {
     const { text: word, column } = words[i];
     const name = Object.hasOwn(OPTIONS, word) ? OPTIONS[word] : undefined;
-    if (!name) throw new FlowError(`unknown option "${word}"`, place.file, place.line, column);
+    if (!name) throw new FlowError(`unknown option ${quoted(word)}`, place.file, place.line, column);
     if (i + 1 >= end) throw new FlowError(`${word} needs a value`, place.file, place.line, column);
     options.set(name, words[i + 1]);
     if (NAT_OPTIONS.includes(word)) options.set('is-nat', words[i]);
@@ -231,7 +231,7 @@ class SaveReader {
     // A translation may carry its port: -g 192.0.2.2:8080 or -g [2001:db8::1]:8080.
     const bare = /^\[(.*)\](?::\d+)?$/.exec(word.text) ?? /^([\d.]+):\d+$/.exec(word.text);
     const text = canonicalAddress(bare ? bare[1] : word.text);
-    if (text === null) this.fail(`"${word.text}" is not an address`, word.column);
+    if (text === null) this.fail(`${quoted(word.text)} is not an address`, word.column);
     return text;
   }
 
@@ -248,7 +248,7 @@ class SaveReader {
     for (const name of word && word.text !== 'UNSET' ? word.text.split(',') : []) {
       if (name === 'UNSET') continue;
       const bit = statusBit(name);
-      if (bit === 0) this.fail(`unknown status "${name}"`, word?.column ?? 1);
+      if (bit === 0) this.fail(`unknown status ${quoted(name)}`, word?.column ?? 1);
       status |= bit;
     }
     return status;
@@ -296,7 +296,7 @@ class SaveReader {
     const state = this.options.get('state');
     if (state) {
       r.state = stateNumber(r.protocol, state.text);
-      if (r.state < 0) this.fail(`${protocolName(r.protocol)} has no state "${state.text}"`, state.column);
+      if (r.state < 0) this.fail(`${protocolName(r.protocol)} has no state ${quoted(state.text)}`, state.column);
     }
     const labels = this.options.get('labels');
     if (labels) r.labels = labels.text.split(',');

@@ -2,7 +2,7 @@
  * Statistics of connection tracking as text: `conntrack -S` (and -S expect), and /proc/net/stat/nf_conntrack. Both name their
  * counters; which ones there are depends on the kernel, so the names are kept as they came.
  */
-import { FlowError, type LinePlace, parseUnsigned, splitWords } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords } from './error.js';
 import type { FlowStatistics } from './source.js';
 
 const U32 = 0xffffffff;
@@ -41,7 +41,7 @@ export function parseStatistics(text: string, place: LinePlace): FlowStatistics 
   let cpu: number | null = null;
   for (const { text: word, column } of splitWords(text)) {
     const eq = word.indexOf('=');
-    if (eq <= 0) throw new FlowError(`expected NAME=COUNT, got "${word}"`, place.file, place.line, column);
+    if (eq <= 0) throw new FlowError(`expected NAME=COUNT, got ${quoted(word)}`, place.file, place.line, column);
     const name = word.slice(0, eq);
     const count = parseUnsigned(word.slice(eq + 1), Number.MAX_SAFE_INTEGER, name, place, column + eq + 1);
     if (name === 'cpu' && cpu === null && counts.length === 0) cpu = count;
@@ -85,7 +85,7 @@ export function parseProcStatistics(text: string, file: string): FlowStatistics[
     }
     const counts = words.map(({ text: word, column }, n): [string, number] => {
       if (!/^[0-9a-f]{1,8}$/.test(word)) {
-        throw new FlowError(`expected a hexadecimal number, got "${word}"`, file, i + 1, column);
+        throw new FlowError(`expected a hexadecimal number, got ${quoted(word)}`, file, i + 1, column);
       }
       return [names[n].text, Number.parseInt(word, 16)];
     });

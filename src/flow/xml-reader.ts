@@ -44,7 +44,7 @@ export function readElement(text: string, place: LinePlace): { node: XmlNode; en
     const name = text.slice(tag + 2, close).trim();
     if (name !== current.name || current === top) {
       const what = current === top ? 'nothing' : `<${current.name}>`;
-      throw new FlowError(`</${name}> ends ${what}`, place.file, place.line, tag + 1);
+      throw new FlowError(`</${name.slice(0, 40)}> ends ${what}`, place.file, place.line, tag + 1);
     }
     current.text = unescapeXml(current.text);
     open.pop();
@@ -53,7 +53,7 @@ export function readElement(text: string, place: LinePlace): { node: XmlNode; en
 }
 
 function readTag(inside: string, at: number, place: LinePlace): XmlNode {
-  const m = /^([A-Za-z][\w-]*)((?:\s+[\w-]+="[^"<]*")*)\s*\/?$/.exec(inside);
+  const m = /^([A-Za-z][\w-]{0,40})((?:\s+[\w-]+="[^"<]*")*)\s*\/?$/.exec(inside);
   if (m === null) throw new FlowError('broken tag', place.file, place.line, at + 1);
   const attributes = new Map<string, string>();
   if (m[2] !== '') for (const a of m[2].matchAll(/([\w-]+)="([^"]*)"/g)) attributes.set(a[1], unescapeXml(a[2]));
