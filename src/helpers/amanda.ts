@@ -9,8 +9,6 @@ import { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP, T_DST, T_SRC } from '../wi
 import type { HelpContext, Helper } from './helper.js';
 import { find, word } from './text.js';
 
-/** ms that the request's connection waits for answers (master_timeout). */
-const MASTER_TIMEOUT_MS = 300_000;
 const MAX_DIGITS = 5;
 
 const CONNECT = word('CONNECT ');
@@ -30,7 +28,7 @@ export const amanda: Helper = {
 
 function help(c: HelpContext): number {
   if (c.direction === 0) return NF_ACCEPT;
-  c.tracker.setTimeout(c.slot, MASTER_TIMEOUT_MS);
+  c.tracker.setTimeout(c.slot, c.parameters.amandaTimeoutMs);
   const { p, number } = c;
   const connect = find(p.bytes, c.from, c.to, CONNECT);
   if (connect < 0) return NF_ACCEPT;

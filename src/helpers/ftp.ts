@@ -42,7 +42,7 @@ const EPSV = 4;
 /** A command that is there by its word, but cannot be read. */
 const PARTIAL = 5;
 
-/** The `ftp` helper. Data connections to other addresses than the peer's own are not expected (the module's `loose=0`). */
+/** The `ftp` helper. Data connections to other addresses than the peer's own are expected with the module's `loose=1` only. */
 export const ftp: Helper = {
   name: 'ftp',
   protocols: [IPPROTO_TCP],
@@ -50,13 +50,10 @@ export const ftp: Helper = {
   ports: [21],
   policies: [{ maxExpected: 1, timeoutMs: 300_000 }],
   natModule: 'nf_nat_ftp',
-  help: (c) => helpFtp(c, false),
+  help: helpFtp,
 };
 
-/** The same, as the module's option `loose=1` makes it: data connections may go to any address that is announced. */
-export const looseFtp: Helper = { ...ftp, help: (c) => helpFtp(c, true) };
-
-function helpFtp(c: HelpContext, loose: boolean): number {
+function helpFtp(c: HelpContext): number {
   if (!c.isEstablished || c.from >= c.to) return NF_ACCEPT;
   const seq = c.p.view.getInt32(c.p.l4Off + 4);
   const end = (seq + c.to - c.from) | 0;
@@ -66,7 +63,7 @@ function helpFtp(c: HelpContext, loose: boolean): number {
     const command = c.direction === 0 ? readCommand(c) : readAnswer(c);
     // tracking would lose a data connection that the peers may agree on
     if (command === PARTIAL) return NF_DROP;
-    if (command !== NO_COMMAND) verdict = announce(c, command, loose);
+    if (command !== NO_COMMAND) verdict = announce(c, command);
   }
   if (endsLine) noteLineEnd(c, end);
   return verdict;
@@ -202,14 +199,14 @@ function readPort(c: HelpContext, at: number, bar: number): boolean {
 }
 
 /** Expects the data connection that `c.found` announces. */
-function announce(c: HelpContext, form: number, loose: boolean): number {
+function announce(c: HelpContext, form: number): number {
   const { found, own, other } = c;
   const { family } = c.p;
   let destination = other;
   let at = T_DST;
   if (found.family !== 0 && !c.sameAddress(found.address, 0, own, T_SRC)) {
     // somebody else's address: a hole in the firewall that the peer has no right to ask for
-    if (!loose) return NF_ACCEPT;
+    if (!c.parameters.ftpLoose) return NF_ACCEPT;
     destination = found.address;
     at = 0;
   }

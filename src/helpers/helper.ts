@@ -5,13 +5,14 @@
  * leave, the payload is as it came. Payload is read by place in `p.bytes`; numbers are parsed and printed by hand.
  */
 import { type Expectation, type ExpectFn, type ExpectTable, RELATE_CLASH, RELATE_OK } from '../conntrack/expect.js';
-import type { ConnHelp, HelperInfo } from '../conntrack/helper.js';
+import type { ConnHelp, ExpectPolicy, HelperInfo } from '../conntrack/helper.js';
 import { IPS_DST_NAT, IPS_SRC_NAT, R_STATUS, RECORD_SHIFT } from '../conntrack/layout.js';
 import { NF_DROP, type Tracker } from '../conntrack/tracker.js';
 import type { Nat } from '../nat/nat.js';
 import { NatRange } from '../nat/range.js';
 import { AF_INET, CT_ESTABLISHED, HAS_TCP, IPPROTO_TCP, type Packet, T_PORTS, TUPLE_WORDS } from '../wire/packet.js';
 import { Mangler } from './mangle.js';
+import type { HelperParameters } from './parameters.js';
 import { SipText } from './sip-text.js';
 import { NumberReader } from './text.js';
 
@@ -27,6 +28,8 @@ export interface Helper extends HelperInfo {
   expected?(c: HelpContext, slot: number, e: Expectation): void;
   /** The connection ends (struct nf_conntrack_helper's destroy). */
   destroy?(c: HelpContext, slot: number): void;
+  /** Its policies where parameters change them. */
+  readonly policiesOf?: (parameters: HelperParameters) => readonly ExpectPolicy[];
   /** Module that has the part for NAT, '' = none is needed. */
   readonly natModule: string;
 }
@@ -41,6 +44,8 @@ export interface HelperHost {
    * The netmask of the interface `dev` on which `address` is the broadcast address of a primary address; 0 = it is none. IPv4.
    */
   broadcastMask(dev: number, address: number): number;
+  /** The interface on which the host reaches the address at `words`; 0: on none. */
+  interfaceTo(family: number, words: Int32Array): number;
 }
 
 /** What a helper has read; each says which fields it fills in. */
@@ -60,6 +65,7 @@ export class HelpContext {
   readonly tracker: Tracker;
   readonly nat: Nat;
   readonly host: HelperHost;
+  readonly parameters: HelperParameters;
   readonly expectations: ExpectTable;
   readonly mangler: Mangler;
 
@@ -89,7 +95,8 @@ export class HelpContext {
   /** The connection's tuples by direction. */
   readonly tuples = [new Int32Array(TUPLE_WORDS), new Int32Array(TUPLE_WORDS)] as const;
 
-  constructor(tracker: Tracker, nat: Nat, host: HelperHost) {
+  constructor(tracker: Tracker, nat: Nat, host: HelperHost, parameters: HelperParameters) {
+    this.parameters = parameters;
     this.tracker = tracker;
     this.nat = nat;
     this.host = host;

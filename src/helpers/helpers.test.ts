@@ -88,7 +88,7 @@ describe('what is told of expectations', () => {
 
 test('a host has the helpers of its modules, under their names', () => {
   const { tracker } = new TrackBench();
-  const asked = { makeRoom: () => true, random: () => 0, broadcastMask: () => 0 };
+  const asked = { makeRoom: () => true, random: () => 0, broadcastMask: () => 0, interfaceTo: () => 0 };
   new Helpers(tracker, null as unknown as Nat, asked, ['nf_conntrack_sip ports=5060,5070']);
   expect(tracker.helpers.get('sip-5070')!.ports).toEqual([5070]);
   expect(tracker.helpers.get('ftp')!.ports).toEqual([]);

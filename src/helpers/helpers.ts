@@ -9,6 +9,7 @@ import type { Nat } from '../nat/nat.js';
 import { CT_RELATED, type Packet } from '../wire/packet.js';
 import { HelpContext, type Helper, type HelperHost } from './helper.js';
 import { moduleHelpers } from './modules.js';
+import { helperParameters } from './parameters.js';
 
 /** See the head of this file. */
 export class Helpers {
@@ -16,8 +17,9 @@ export class Helpers {
 
   /** @param modules of the host's description; null: it names none, and all are there */
   constructor(tracker: Tracker, nat: Nat, host: HelperHost, modules: readonly string[] | null) {
-    this.c = new HelpContext(tracker, nat, host);
-    for (const { helper, hasNat } of moduleHelpers(modules)) {
+    const parameters = helperParameters(modules);
+    this.c = new HelpContext(tracker, nat, host, parameters);
+    for (const { helper, hasNat } of moduleHelpers(modules, parameters)) {
       tracker.helpers.set(helper.name, helper);
       if (hasNat) this.c.natHelpers.add(helper);
     }

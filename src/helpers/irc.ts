@@ -33,6 +33,7 @@ export const irc: Helper = {
   families: [AF_INET],
   ports: [6667],
   policies: [{ maxExpected: 8, timeoutMs: 300_000 }],
+  policiesOf: (p) => [{ maxExpected: p.ircChannels, timeoutMs: p.ircTimeoutMs }],
   natModule: 'nf_nat_irc',
   help,
 };

@@ -7,6 +7,7 @@ import { formatAddress, parseAddress } from '../wire/address.js';
 import { ipv4ChecksumOk, transportChecksumOk } from '../wire/checksum.js';
 import type { Packet } from '../wire/packet.js';
 import { HelpContext } from './helper.js';
+import { HelperParameters } from './parameters.js';
 
 /** A context with a datagram of this payload at hand; `room`: bytes behind it that may be had. */
 function context(payload: number[], room = 2000, checksum = true): HelpContext {
@@ -21,7 +22,12 @@ function context(payload: number[], room = 2000, checksum = true): HelpContext {
     q.attach(bytes);
     return by <= room;
   };
-  const c = new HelpContext(b.tracker, null as unknown as Nat, { makeRoom, random: () => 0, broadcastMask: () => 0 });
+  const c = new HelpContext(
+    b.tracker,
+    null as unknown as Nat,
+    { makeRoom, random: () => 0, broadcastMask: () => 0, interfaceTo: () => 0 },
+    new HelperParameters(),
+  );
   c.attach(p, b.tracker.table.coldOf(p.connection >> 1).help!);
   return c;
 }

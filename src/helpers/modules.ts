@@ -1,17 +1,15 @@
 /**
  * Which helpers a host has, by the names of its kernel modules: `nf_conntrack_ftp` has the helper itself, `nf_nat_ftp` what changes
- * payload under NAT. Their options are written behind: `nf_conntrack_ftp ports=21,2121 loose=1`.
+ * payload under NAT. Their ports are written behind, `nf_conntrack_ftp ports=21,2121`, as are other options (parameters.ts).
  *
  * A rule with `-j CT --helper` makes the kernel load the helper's module, so every helper may be named by one; `nf_nat_` modules are
  * not loaded by themselves.
  */
-import { ftp, looseFtp } from './ftp.js';
 import type { Helper } from './helper.js';
+import { HelperParameters, moduleParts } from './parameters.js';
 import { HELPERS } from './registry.js';
 
-const CONNTRACK = /^(?:nf|ip)_conntrack_(.+)$/;
 const NAT = /^(?:nf|ip)_nat_(.+)$/;
-const LOOSE = /^loose=[1-9yY]/;
 const PORT_MAX = 65535;
 
 /** A helper that a host has. */
@@ -25,16 +23,14 @@ export interface ModuleHelper {
  * The helpers of a host. `modules`: as its description names them, perhaps with `ports=21,2121` behind; null: it says nothing, and
  * all are there. Helpers whose module is not named have no ports: only rules can assign them.
  */
-export function moduleHelpers(modules: readonly string[] | null): ModuleHelper[] {
+export function moduleHelpers(modules: readonly string[] | null, parameters = new HelperParameters()): ModuleHelper[] {
   if (modules === null) return HELPERS.map((helper) => ({ helper, hasNat: true }));
   const options = new Map<string, string[]>();
   const nat = new Set<string>();
   for (const text of modules) {
-    const [name = '', ...rest] = text.trim().split(/\s+/);
-    const plain = name.replaceAll('-', '_');
-    const conntrack = CONNTRACK.exec(plain)?.[1];
-    if (conntrack !== undefined) options.set(conntrack, rest);
-    const translated = NAT.exec(plain)?.[1];
+    const parts = moduleParts(text);
+    if (parts.helper !== null) options.set(parts.helper, parts.options);
+    const translated = NAT.exec(parts.name)?.[1];
     if (translated !== undefined) nat.add(translated);
   }
   const all: ModuleHelper[] = [];
@@ -42,7 +38,8 @@ export function moduleHelpers(modules: readonly string[] | null): ModuleHelper[]
     const module = listed.name.replaceAll('-', '_');
     const hasNat = listed.natModule === '' || nat.has(module);
     const given = options.get(module);
-    const helper = listed === ftp && given?.some((o) => LOOSE.test(o)) ? looseFtp : listed;
+    const policies = listed.policiesOf?.(parameters) ?? listed.policies;
+    const helper: Helper = { ...listed, policies };
     if (given === undefined) {
       all.push({ helper: { ...helper, ports: [] }, hasNat });
       continue;

@@ -5,6 +5,7 @@ import { u16 } from '../../test/support/wire-frames.js';
 import type { Nat } from '../nat/nat.js';
 import { formatAddress4 } from '../wire/address.js';
 import { HelpContext } from './helper.js';
+import { HelperParameters } from './parameters.js';
 import {
   CONTACT,
   CSEQ,
@@ -22,8 +23,8 @@ function message(text: string): SipText {
   const payload = bytesOf(text);
   b.send(packet('a', 17, [...u16(5060), ...u16(5060), ...u16(8 + payload.length), 0, 0, ...payload]));
   b.tracker.assignHelper(b.packet.connection >> 1, 'sip');
-  const host = { makeRoom: () => true, random: () => 0, broadcastMask: () => 0 };
-  const c = new HelpContext(b.tracker, null as unknown as Nat, host);
+  const host = { makeRoom: () => true, random: () => 0, broadcastMask: () => 0, interfaceTo: () => 0 };
+  const c = new HelpContext(b.tracker, null as unknown as Nat, host, new HelperParameters());
   c.attach(b.packet, b.tracker.table.coldOf(b.packet.connection >> 1).help!);
   c.sip.offset = 0;
   c.sip.size = c.to - c.from;

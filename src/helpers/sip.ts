@@ -2,9 +2,8 @@
  * SIP: REGISTER says where calls are taken, INVITE and its answers which ports audio and video use (RFC 3261; nf_conntrack_sip.c).
  *
  * Calls to a registered phone are a PERMANENT expectation, which is INACTIVE until the registrar has said yes. Each stream has two: one for
- * RTP, and one for RTCP on the next port (RFC 3550 section 11). The module's options are at their defaults: signalling and media come
- * from the peer of the connection itself (sip_direct_signalling, sip_direct_media).
- *
+ * RTP, and one for RTCP on the next port (RFC 3550 section 11). Signalling and media come from the peer of the connection itself, unless the
+ * module's options say otherwise (sip_direct_signalling, sip_direct_media).
  */
 import { EXPECT_INACTIVE, EXPECT_PERMANENT, type Expectation, RELATE_ALREADY, RELATE_OK } from '../conntrack/expect.js';
 import { IPS_EXPECTED, R_STATUS, RECORD_SHIFT } from '../conntrack/layout.js';
@@ -28,8 +27,6 @@ import {
 } from './sip-text.js';
 import { word } from './text.js';
 
-/** Seconds that a signalling connection waits for the next packet (sip_timeout). */
-const SIP_TIMEOUT_MS = 3_600_000;
 const MEDIA_TIMEOUT_MS = 180_000;
 /** Length of `SIP/2.0 200`: anything shorter is a keep-alive. */
 const LEAST_MESSAGE = 11;
@@ -85,7 +82,7 @@ function help(c: HelpContext): number {
   if (c.from >= c.to) return NF_ACCEPT;
   // by the connection: an ICMP error about one of UDP is read, too
   if ((c.tuples[0][T_PROTO]! & 0xff) === IPPROTO_TCP) return c.isEstablished ? helpTcp(c) : NF_ACCEPT;
-  c.tracker.setTimeout(c.slot, SIP_TIMEOUT_MS);
+  c.tracker.setTimeout(c.slot, c.parameters.sipTimeoutMs);
   const m = c.sip;
   m.offset = 0;
   m.size = c.to - c.from;
@@ -94,7 +91,7 @@ function help(c: HelpContext): number {
 
 /** A segment may have several messages, each with its length; one that is not complete is not looked at. */
 function helpTcp(c: HelpContext): number {
-  c.tracker.setTimeout(c.slot, SIP_TIMEOUT_MS);
+  c.tracker.setTimeout(c.slot, c.parameters.sipTimeoutMs);
   const m = c.sip;
   m.offset = 0;
   let verdict = NF_ACCEPT;
@@ -255,12 +252,13 @@ function mediaClass(m: SipText): number {
 
 /** Expects RTP and RTCP of a stream at `media.address` (set_expected_rtp_rtcp). `at`, `digits`: the port in the text. */
 function expectStream(c: HelpContext, m: SipText, port: number, klass: number, at: number, digits: number): number {
-  const { media, own, other, scratchTuple } = c;
-  if (!c.sameAddress(media.address, 0, own, T_SRC)) return NF_ACCEPT;
+  const { media, scratchTuple } = c;
+  if (!isExpectable(c)) return NF_ACCEPT;
+  const source = c.parameters.sipDirectMedia ? c.other : null;
   scratchTuple.fill(0);
   const proto = IPPROTO_UDP | (c.p.family << 8);
   for (let i = 0; i < 4; i++) {
-    scratchTuple[T_SRC + i] = other[T_SRC + i]!;
+    scratchTuple[T_SRC + i] = source === null ? 0 : source[T_SRC + i]!;
     scratchTuple[T_DST + i] = media.address[i]!;
   }
   scratchTuple[T_PROTO] = proto;
@@ -272,8 +270,8 @@ function expectStream(c: HelpContext, m: SipText, port: number, klass: number, a
   if ((found & STREAM_KNOWN) !== 0) return NF_ACCEPT;
   const rtp = c.make();
   const rtcp = c.make();
-  c.expectations.init(rtp, klass, proto, other, T_SRC, -1, media.address, 0, base);
-  c.expectations.init(rtcp, klass, proto, other, T_SRC, -1, media.address, 0, base + 1);
+  c.expectations.init(rtp, klass, proto, source, T_SRC, -1, media.address, 0, base);
+  c.expectations.init(rtcp, klass, proto, source, T_SRC, -1, media.address, 0, base + 1);
   if (c.isNatted && !isDirect) return expectMedia(c, m, rtp, rtcp, at, digits);
   // the same stream may be announced on several connections, or twice with other types
   const first = c.relate(rtp, true);
@@ -288,6 +286,14 @@ function expectStream(c: HelpContext, m: SipText, port: number, klass: number, a
   if (second === RELATE_ALREADY) return NF_ACCEPT;
   if (first === RELATE_OK) c.expectations.unrelate(rtp);
   return NF_DROP;
+}
+
+/** Whether a stream to `media.address` is any of this host's business. */
+function isExpectable(c: HelpContext): boolean {
+  const { media, parameters } = c;
+  if (parameters.sipDirectMedia) return c.sameAddress(media.address, 0, c.own, T_SRC);
+  // an end that is reached where the signalling leaves sends its media past this host
+  return !parameters.sipExternalMedia || c.host.interfaceTo(c.p.family, media.address) !== c.p.outInterface;
 }
 
 /** What `findElsewhere` says: another connection expects it already; both ends can reach each other without NAT. */
@@ -333,7 +339,8 @@ function registerRequest(c: HelpContext, m: SipText, cseq: number): number {
   if (expires !== 0) {
     const e = c.make();
     const proto = protocol | (c.p.family << 8);
-    c.expectations.init(e, CLASS_SIGNALLING, proto, c.other, T_SRC, -1, m.address, 0, port);
+    const caller = c.parameters.sipDirectSignalling ? c.other : null;
+    c.expectations.init(e, CLASS_SIGNALLING, proto, caller, T_SRC, -1, m.address, 0, port);
     e.helper = c.help.helper;
     e.flags = EXPECT_PERMANENT | EXPECT_INACTIVE;
     verdict = c.isNatted ? expectSignalling(c, m, e, at, length) : c.expectOrDrop(e, NF_ACCEPT);

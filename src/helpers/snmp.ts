@@ -13,6 +13,7 @@ export const snmp: Helper = {
   families: [AF_INET],
   ports: [PORT],
   policies: [{ maxExpected: 1, timeoutMs: TIMEOUT_MS }],
+  policiesOf: (p) => [{ maxExpected: 1, timeoutMs: p.snmpTimeoutMs }],
   natModule: '',
-  help: (c) => expectAnswers(c, PORT, TIMEOUT_MS),
+  help: (c) => expectAnswers(c, PORT, c.parameters.snmpTimeoutMs),
 };

@@ -5,6 +5,7 @@
  */
 import type { TimeoutPolicy } from '../conntrack/lifecycle.js';
 import { Settings } from '../conntrack/sysctl.js';
+import { moduleProblem } from '../helpers/parameters.js';
 import type { HostInterface } from '../rules/context.js';
 import { FingerprintError, Fingerprints } from '../rules/fingerprints.js';
 import type { AccountingQuota } from '../rules/host-facts.js';
@@ -272,7 +273,7 @@ export function compileHost(config: HostConfig): HostNetwork {
     sysctl,
     settings,
     timeouts: compileTimeouts(config.timeouts ?? {}, settings, complain),
-    modules: new Set(config.modules ?? []),
+    modules: compileModules(config.modules ?? []),
     sockets: config.sockets?.map((item, n) => compileSocket(item, `sockets[${n}]`, complain)) ?? null,
     labels: compileLabels(config.labels ?? {}),
     accounting: config.nfacct === undefined ? null : compileAccounting(config.nfacct),
@@ -290,6 +291,14 @@ function complain(path: string, message: string): never {
 function checkNumber(value: unknown, max: number, path: string): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
   return complain(path, `expected a whole number from 0 to ${max}, got ${quote(value)}`);
+}
+
+function compileModules(modules: readonly string[]): Set<string> {
+  for (const [i, text] of modules.entries()) {
+    const problem = moduleProblem(text);
+    if (problem !== null) throw new HostConfigError(`modules[${i}]`, problem);
+  }
+  return new Set(modules);
 }
 
 function compileLabels(labels: Readonly<Record<string, number>>): Map<string, number> {

@@ -11,6 +11,10 @@ export function makeHelpers(host: HostKernel, modules: readonly string[] | null)
   const asked = {
     makeRoom: host.makeRoom.bind(host),
     random: () => host.random(),
+    interfaceTo: (family: number, words: Int32Array) => {
+      const entry = routing.find(family, words, 0);
+      return entry < 0 ? 0 : routing.deviceOf(entry);
+    },
     broadcastMask: (dev: number, address: number) => broadcastMask(routing.addresses, dev, address),
   };
   return new Helpers(tracker, nat, asked, modules);
