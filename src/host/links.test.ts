@@ -61,7 +61,7 @@ describe('an address that goes', () => {
     ['IPv6', ['10.2.0.1/24'], ['6:53', '6:54']],
     ['both', [], ['4:53', '4:54', '6:53', '6:54']],
     ['none, one is added', ['10.2.0.1/24', '10.2.0.8/24', 'fd00:2::1/64'], []],
-    ['only the length of the prefix', ['10.2.0.1/16', 'fd00:2::1/64'], []],
+    ['the same of another length comes, which does not help', ['10.2.0.1/16', 'fd00:2::1/64'], ['4:53', '4:54']],
   ])('ends what was masqueraded with it, and nothing of SNAT: %s', (_name, addresses, gone) => {
     const host = router();
     host.setAddresses('r1', addresses);

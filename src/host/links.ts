@@ -61,5 +61,5 @@ export class Links {
 }
 
 function sameAddress(a: AddressEntry, b: AddressEntry): boolean {
-  return a.family === b.family && a.words.every((word, i) => word === b.words[i]);
+  return a.family === b.family && a.length === b.length && a.words.every((word, i) => word === b.words[i]);
 }
