@@ -376,6 +376,40 @@ def unnumbered():
     return case('unnumbered', 'REDIRECT where there is a link-local address alone, MASQUERADE where there is none', run, text, text, addresses=[('r0', 'fe80::40/64'), ('r1', 'fe80::7/64')], prepare=prepare, host=changed)
 
 
+def ways():
+    """A connection whose packets are to leave by another interface than the first one did: it ends if that gave it its address."""
+    nat = {'POSTROUTING': ['-p udp -m udp --dport 60 -j SNAT --to-source 10.2.0.7', '-p udp -m udp --dport 61 -j RETURN', '-j MASQUERADE']}
+    mangle = {c: ['-m dscp --dscp 1 -j MARK --set-xmark 0x1/0xffffffff'] for c in ('PREROUTING', 'OUTPUT')}
+    text4, text6 = both(rules(mangle=mangle, nat=nat, filter=FILTER, probe=False), ADDRESSES6)
+    other = [('10.1.0.9', 'default'), ('fd00:1::9', '::/0')]
+
+    def prepare(lab):
+        for family, (via, _) in zip('46', other):
+            lab.run_in('r', ['ip', '-' + family, 'rule', 'add', 'fwmark', '1', 'lookup', '100'], check=True)
+            lab.run_in('r', ['ip', '-' + family, 'route', 'add', 'default', 'via', via, 'dev', 'r0', 'table', '100'], check=True)
+
+    def run(lab, k):
+        far = 'fd00:22::5' if k.v6 else '10.22.0.5'
+        for dport in (53, 60, 61):
+            for first in (0, 4):
+                packet = [k.udp(1000 + first, dport, dst=far, tos=tos, payload=b'on its way') for tos in (first, 4 - first)]
+                for p in lab.send('a', packet[0]):
+                    other = {'r0': 'a', 'r1': 'b'}[p.dev]
+                    lab.send(other, back(k, p, other))
+                    # the other way, for what answers and for what asks
+                    lab.send(other, back(k, p, other, tos=4 - first))
+                    lab.send('a', packet[1])
+                    lab.send(other, back(k, p, other))
+                for p in lab.send('a', packet[1]):
+                    other = {'r0': 'a', 'r1': 'b'}[p.dev]
+                    lab.send(other, back(k, p, other))
+        # what the router sends: SYNs, before and after
+        for tos in (0, 4, 4, 0):
+            lab.send('r', k.tcp(1100, 80, src=k.r1, dst=far, side='r', tos=tos, payload=b''))
+    return case('ways', 'a masqueraded connection that is to leave by another interface ends, others go on', run, text4, text6, local=True, prepare=prepare,
+                host={'routes': ['- {to: "%s", via: "%s", dev: r0, mark: 0x1}' % (to, via) for via, to in other]})
+
+
 # prefixes
 
 PREFIXES = [('fd00:11::/16', '2000::/16'), ('fd00:11:5::/48', '2001:db8:7::/48'), ('fd00:11:5:80::/57', '2001:db8:7:ff80::/57'), ('fd00:11:5::/56', '2001:db8:7:ff00::/56'), ('fd00:11::/32', '2001:db8:7:8::/64'), ('fd00:11:5:6::/64', '2001:db8::/32'), ('fd00:11:5::/49', 'fd00:11:5::/49'),
@@ -552,4 +586,4 @@ def conversation(row, k):
     back_of(p, P.PSH | P.ACK, b'200 yes\r\n')
 
 
-CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, prefixes, row(conversation)]
+CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, ways, prefixes, row(conversation)]
