@@ -102,7 +102,7 @@ export interface FlowRecord {
   id: number | null;
   /** Reference count. */
   use: number | null;
-  /** SCTP verification tags. */
+  /** SCTP verification tags as conntrack(8) shows them: the bytes of the wire as a number of the machine. */
   vtags: { original: number; reply: number } | null;
   /** GRE timeouts in seconds, which only /proc shows. */
   greTimeouts: { timeout: number; stream: number } | null;

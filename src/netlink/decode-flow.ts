@@ -224,8 +224,8 @@ export class FlowDecoder {
       if (type === C.CTA_PROTOINFO_SCTP_STATE) {
         needBytes(buffer, a, 1);
         this.state = buffer.bytes[a + ATTRIBUTE_LEN];
-      } else if (type === C.CTA_PROTOINFO_SCTP_VTAG_ORIGINAL) vtags.original = value32(buffer, a);
-      else if (type === C.CTA_PROTOINFO_SCTP_VTAG_REPLY) vtags.reply = value32(buffer, a);
+      } else if (type === C.CTA_PROTOINFO_SCTP_VTAG_ORIGINAL) vtags.original = tag(buffer, a);
+      else if (type === C.CTA_PROTOINFO_SCTP_VTAG_REPLY) vtags.reply = tag(buffer, a);
     }
     this.vtags = vtags;
   }
@@ -331,4 +331,10 @@ function three32(buffer: MessageBuffer, outer: number): [number, number, number]
 function sequence(buffer: MessageBuffer, outer: number): SequenceAdjustment {
   const [correctionPosition, before, after] = three32(buffer, outer);
   return { correctionPosition, offsetBefore: before | 0, offsetAfter: after | 0 };
+}
+
+/** A verification tag as conntrack(8) shows it: the bytes of the wire as a number of this machine. */
+function tag(buffer: MessageBuffer, a: number): number {
+  needBytes(buffer, a, 4);
+  return buffer.words[(a + ATTRIBUTE_LEN) >> 2] >>> 0;
 }

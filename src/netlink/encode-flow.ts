@@ -80,8 +80,8 @@ function writeProtocolInfo(w: MessageWriter, r: FlowRecord): void {
     const nest = w.open(C.CTA_PROTOINFO_SCTP);
     if (r.state !== null) w.u8(C.CTA_PROTOINFO_SCTP_STATE, r.state);
     if (r.vtags !== null) {
-      w.be32(C.CTA_PROTOINFO_SCTP_VTAG_ORIGINAL, r.vtags.original);
-      w.be32(C.CTA_PROTOINFO_SCTP_VTAG_REPLY, r.vtags.reply);
+      w.u32(C.CTA_PROTOINFO_SCTP_VTAG_ORIGINAL, r.vtags.original);
+      w.u32(C.CTA_PROTOINFO_SCTP_VTAG_REPLY, r.vtags.reply);
     }
     w.close(nest).close(outer);
   }
