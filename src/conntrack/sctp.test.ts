@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { type Odd, packet, ports, type Side, TrackBench } from '../../test/support/track-bench.js';
 import { type Bytes, u16, u32 } from '../../test/support/wire-frames.js';
+import { HAS_PULLED, HAS_TUPLE, HOOK_OUTPUT, HOOK_PREROUTING } from '../wire/packet.js';
 import {
   SCTP_CONNTRACK_COOKIE_ECHOED as CE,
   SCTP_CONNTRACK_CLOSED as CL,
   SCTP_CONNTRACK_COOKIE_WAIT as CW,
   SCTP_CONNTRACK_ESTABLISHED as ES,
   SCTP_CONNTRACK_HEARTBEAT_SENT as HS,
+  R_STATE,
+  R_WINDOW,
   SCTP_CONNTRACK_SHUTDOWN_ACK_SENT as SA,
   SCTP_CONNTRACK_SHUTDOWN_RECD as SR,
   SCTP_CONNTRACK_SHUTDOWN_SENT as SS,
+  STATE_MASK,
 } from './layout.js';
 import {
   REASON_SCTP_CHECKSUM,
@@ -37,6 +41,9 @@ const TYPES: Record<string, number> = {
   cack: 11,
   shutc: 14,
   other: 64,
+  type32: 32,
+  type33: 33,
+  type255: 255,
 };
 /** The tag that each side chose: packets to it carry it. */
 const OWN = { a: 0x11111111, b: 0x22222222 };
@@ -96,6 +103,13 @@ const NAMES = ['NONE', 'CLOSED', 'COOKIE_WAIT', 'COOKIE_ECHOED', 'ESTABLISHED', 
 NAMES.push('SHUTDOWN_ACK_SENT', 'HEARTBEAT_SENT');
 /** Default timeouts in seconds by state. */
 const SECONDS = [10, 10, 3, 3, 210, 3, 3, 3, 30];
+
+/** `STATE; tags of packets from a and from b; INIT seen of a and of b; whose HEARTBEAT had a wrong tag` of a connection. */
+function sctpRecord(b: TrackBench, slot: number): string {
+  const w = (at: number) => (b.word(slot, R_WINDOW + at) >>> 0).toString(16);
+  const wrong = ['nobody', 'a', 'b'][b.word(slot, R_WINDOW + 4)];
+  return `${NAMES[b.word(slot, R_STATE) & STATE_MASK]}; tags ${w(0)} ${w(1)}; INIT ${w(2)} ${w(3)}; wrong ${wrong}`;
+}
 
 const CHUNKS = 'init iack hb hback abort shut shutack error echo cack shutc data'.split(' ');
 
@@ -183,15 +197,215 @@ describe('every state against every chunk, a second later', () => {
       'init!56 HEARTBEAT_SENT 29; iack!55 HEARTBEAT_SENT 29; hb HEARTBEAT_SENT 30; hback ESTABLISHED 210; abort!57 HEARTBEAT_SENT 29; shut!55 HEARTBEAT_SENT 29; shutack!56 HEARTBEAT_SENT 29; error!55 HEARTBEAT_SENT 29; echo!57 HEARTBEAT_SENT 29; cack!55 HEARTBEAT_SENT 29; shutc!57 HEARTBEAT_SENT 29; data!55 HEARTBEAT_SENT 29',
     ],
   ])('%i from %s', (state, side, expected) => {
-    const all = CHUNKS.map((name) => {
-      const b = new TrackBench();
-      talk(b, ...TO[state]!);
-      expect(b.state).toBe(state);
-      b.wait(1000);
-      const { reason } = talk(b, `${side} ${name}`);
-      return `${name}${reason === 0 ? '' : `!${reason}`} ${NAMES[b.state]} ${b.left}`;
-    });
+    const all = CHUNKS.map((name) => afterChunk(state, `${side} ${name}`));
     expect(all.join('; ')).toBe(expected);
+  });
+  // where a side has told no tag, packets to it have 0
+  test.each<[number, Side, string]>([
+    [
+      CL,
+      'a',
+      'init CLOSED 9; iack CLOSED 10; hb CLOSED 10; hback CLOSED 10; abort CLOSED 10; shut CLOSED 10; shutack CLOSED 10; error CLOSED 10; echo CLOSED 10; cack CLOSED 10; shutc CLOSED 10; data CLOSED 10',
+    ],
+    [
+      HS,
+      'b',
+      'init!56 HEARTBEAT_SENT 29; iack!56 HEARTBEAT_SENT 29; hb HEARTBEAT_SENT 30; hback ESTABLISHED 210; abort!56 HEARTBEAT_SENT 29; shut!56 HEARTBEAT_SENT 29; shutack!56 HEARTBEAT_SENT 29; error!56 HEARTBEAT_SENT 29; echo!56 HEARTBEAT_SENT 29; cack!56 HEARTBEAT_SENT 29; shutc!56 HEARTBEAT_SENT 29; data HEARTBEAT_SENT 30',
+    ],
+  ])('%i from %s with tag 0', (state, side, expected) => {
+    const all = CHUNKS.map((name) => afterChunk(state, `${side} ${name}!0`));
+    expect(all.join('; ')).toBe(expected);
+  });
+  function afterChunk(state: number, step: string): string {
+    const b = new TrackBench();
+    talk(b, ...TO[state]!);
+    expect(b.state).toBe(state);
+    b.wait(1000);
+    const { reason } = talk(b, step);
+    return `${/ (\w+)/.exec(step)![1]}${reason === 0 ? '' : `!${reason}`} ${NAMES[b.state]} ${b.left}`;
+  }
+});
+
+describe('what is kept of an association', () => {
+  test.each([
+    [
+      'an INIT tells the tag of packets to its sender',
+      'a init',
+      'NEW; CLOSED; tags 0 11111111; INIT 1 0; wrong nobody',
+    ],
+    [
+      'also where that is 0, and what the answers to it tell',
+      'a init:0; b iack!0; b iack:44444444!0',
+      'ESTABLISHED; COOKIE_WAIT; tags 44444444 0; INIT 1 0; wrong nobody',
+    ],
+    ['a repeated one changes nothing', 'a init; a init', 'NEW; CLOSED; tags 0 11111111; INIT 1 0; wrong nobody'],
+    ['another one tells another tag', 'a init; a init:5', 'NEW; CLOSED; tags 0 5; INIT 1 0; wrong nobody'],
+    [
+      'an INIT ACK tells the other tag',
+      'a init; b iack',
+      'ESTABLISHED; COOKIE_WAIT; tags 22222222 11111111; INIT 1 0; wrong nobody',
+    ],
+    [
+      'after COOKIE ACK no INIT counts',
+      'a init; b iack; a echo; b cack',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    [
+      'nor after that of the side that began',
+      'a init; b iack; a echo; a cack',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    ['INITs that cross', 'a init; b init', 'ESTABLISHED; CLOSED; tags 22222222 11111111; INIT 1 1; wrong nobody'],
+    [
+      'one of them repeated',
+      'a init; b init; a init',
+      'ESTABLISHED; CLOSED; tags 22222222 11111111; INIT 1 1; wrong nobody',
+    ],
+    [
+      "another one of b takes the place of a's",
+      'a init; b init; b init:4',
+      'ESTABLISHED; CLOSED; tags 4 11111111; INIT 0 1; wrong nobody',
+    ],
+    [
+      "another one of a takes the place of b's",
+      'a init; b init; a init:5',
+      'ESTABLISHED; CLOSED; tags 22222222 5; INIT 1 0; wrong nobody',
+    ],
+    ['twice', 'a init; b init; a init:5; b init:4', 'ESTABLISHED; CLOSED; tags 4 5; INIT 1 1; wrong nobody'],
+    ['and again', 'a init; b init; a init:5; a init:6', 'ESTABLISHED; CLOSED; tags 22222222 6; INIT 1 0; wrong nobody'],
+    [
+      'INIT ACKs of crossing INITs',
+      'a init; b init; b iack; a iack',
+      'ESTABLISHED; COOKIE_WAIT; tags 22222222 11111111; INIT 1 1; wrong nobody',
+    ],
+    [
+      'that tell another tag',
+      'a init; b init; b iack:5',
+      'INVALID:57; CLOSED; tags 22222222 11111111; INIT 1 1; wrong nobody',
+    ],
+    ['an INIT ACK to no INIT', 'a hb; a iack:5', 'NEW; CLOSED; tags 22222222 5; INIT 0 0; wrong nobody'],
+    [
+      'a second one to no INIT',
+      'a hb; a iack:5; a iack:6',
+      'INVALID:57; CLOSED; tags 22222222 5; INIT 0 0; wrong nobody',
+    ],
+    [
+      'an INIT ACK of who has sent INIT, to no INIT',
+      'a hb; a iack; b init:7; b iack:8',
+      'INVALID:57; CLOSED; tags 7 11111111; INIT 0 1; wrong nobody',
+    ],
+    [
+      'an INIT ACK of who has sent an INIT with tag 0',
+      'a init:0; a iack:5!0',
+      'NEW; CLOSED; tags 0 5; INIT 1 0; wrong nobody',
+    ],
+    [
+      'not where INITs cross',
+      'a init:0; b init; a iack:5',
+      'INVALID:57; CLOSED; tags 22222222 0; INIT 1 1; wrong nobody',
+    ],
+    [
+      'after the COOKIE ACK of crossing INITs none counts',
+      'a init; b init; b iack; a iack; b echo; a cack',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    ['a HEARTBEAT tells its own tag', 'a hb!5', 'NEW; HEARTBEAT_SENT; tags 5 0; INIT 0 0; wrong nobody'],
+    ['and so does the answer', 'a hb!5; b hback!6', 'ESTABLISHED; ESTABLISHED; tags 5 6; INIT 0 0; wrong nobody'],
+    [
+      'a COOKIE ECHO ahead of a HEARTBEAT may have any tag',
+      'a echo+hb!33333333',
+      'NEW; CLOSED; tags 33333333 0; INIT 0 0; wrong nobody',
+    ],
+    [
+      'a HEARTBEAT with a wrong tag',
+      'open; a hb!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong a',
+    ],
+    ['of b', 'open; b hb!5', 'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong b'],
+    ['of both', 'open; a hb!5; b hb!6', 'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong b'],
+    [
+      'then a right one of a',
+      'open; a hb!5; a hb',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    [
+      'then a right answer',
+      'open; a hb!5; b hback',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    [
+      'then an answer with another tag',
+      'open; a hb!5; b hback!6',
+      'ESTABLISHED; ESTABLISHED; tags 0 6; INIT 0 0; wrong nobody',
+    ],
+    [
+      'of which the second is too late',
+      'open; a hb!5; b hback!6; b hback!7',
+      'INVALID:57; ESTABLISHED; tags 0 6; INIT 0 0; wrong nobody',
+    ],
+    ["a's answer to b", 'open; b hb!5; a hback!6', 'ESTABLISHED; ESTABLISHED; tags 6 0; INIT 0 0; wrong nobody'],
+    [
+      "b's answer to itself",
+      'open; b hb!5; b hback!6',
+      'INVALID:57; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong b',
+    ],
+    [
+      'with data beside a wrong HEARTBEAT',
+      'open; a hb+data!5',
+      'INVALID:57; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    [
+      'with an unknown chunk beside it',
+      'open; a hb+other!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong a',
+    ],
+    [
+      'with chunk 32 beside it',
+      'open; a hb+type32!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong a',
+    ],
+    [
+      'with chunk 33 beside it',
+      'open; a hb+type33!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong a',
+    ],
+    [
+      'a SHUTDOWN ACK may have any tag',
+      'open; a shutack!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+    [
+      'a COOKIE ACK beside a HEARTBEAT',
+      'open; a cack+hb!5',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong a',
+    ],
+    [
+      'chunk 255 is unknown',
+      'open; a data+type255',
+      'ESTABLISHED; ESTABLISHED; tags 22222222 11111111; INIT 0 0; wrong nobody',
+    ],
+  ])('%s: %s', (_claim, steps, expected) => {
+    const b = new TrackBench({ acct: 1 });
+    // in another slot than the first
+    b.send(packet('a', 132, [], { source: '10.1.0.9' }));
+    b.send(sctp('a', 0, [chunk('a', 'init')], { source: '10.1.0.9' }));
+    const said = steps.split('; ').flatMap((step) => (step === 'open' ? HANDSHAKE : [step]));
+    const seen = talk(b, ...said);
+    const what = seen.reason === 0 ? seen.state : `${seen.state}:${seen.reason}`;
+    const slot = b.slots[1];
+    expect(slot === undefined ? what : `${what}; ${sctpRecord(b, slot)}`).toBe(expected);
+  });
+
+  test('the end of each association is its own', () => {
+    const b = new TrackBench();
+    for (const source of ['10.1.0.9', '10.1.0.10', '10.1.0.2']) b.send(sctp('a', 0, [chunk('a', 'init')], { source }));
+    talk(b, ...HANDSHAKE.slice(1));
+    b.wait(15_000);
+    expect(b.slots.length).toBe(1);
+    b.wait(190_000);
+    expect(b.slots.length).toBe(1);
+    b.wait(20_000);
+    expect(b.slots.length).toBe(0);
   });
 });
 
@@ -409,12 +623,37 @@ describe('packets that are no SCTP', () => {
     ['INIT after another', 0, [data, init], {}, REASON_SCTP_CHUNKS, [1, 1, 20, 1]],
     ['COOKIE ECHO after another', 0, [data, chunk('a', 'echo')], {}, REASON_SCTP_CHUNKS, [1, 10, 4, 0]],
     ['COOKIE ACK after another', 0, [data, chunk('a', 'cack')], {}, REASON_SCTP_CHUNKS, [1, 11, 4, 0]],
+    ['INIT ACK and another', 0, [chunk('a', 'iack'), data], {}, REASON_SCTP_CHUNKS, [1, 0, 20, 1]],
     ['SHUTDOWN COMPLETE and another', 0, [chunk('a', 'shutc'), data], {}, REASON_SCTP_CHUNKS, [1, 0, 20, 1]],
     ['an INIT cut short', 0, [init], { cut: 31 }, REASON_SCTP_INVALID_NEW, [1]],
   ])('%s', (_claim, tag, chunks, odd, reason, args) => {
     const b = new TrackBench();
     const seen = b.send(sctp('a', tag, chunks, odd));
-    expect([seen.state, seen.reason, seen.args.slice(0, args.length)]).toEqual(['INVALID', reason, args]);
+    const all = [...args, 0, 0, 0].slice(0, 4);
+    expect([seen.state, seen.reason, seen.args]).toEqual(['INVALID', reason, all]);
+  });
+  test.each([17, 18, 19, 20])('a chunk of %i bytes is padded to 4', (length) => {
+    const b = new TrackBench();
+    talk(b, ...HANDSHAKE);
+    b.send(sctp('a', OWN.b, [{ ...data, body: Array<number>(16).fill(0), length }, chunk('a', 'shut')]));
+    expect(b.state).toBe(SS);
+  });
+  test('less than a chunk header at the end is nothing', () => {
+    const b = new TrackBench();
+    talk(b, ...HANDSHAKE);
+    b.wait(1000);
+    expect(b.send(sctp('a', OWN.b, [{ ...data, body: [1, 2, 3, 4, 5, 6, 7], length: 8 }])).state).toBe('ESTABLISHED');
+    expect(b.left).toBe(210);
+    expect(b.send(sctp('a', OWN.b, [], {})).reason).toBe(REASON_SCTP_CHUNKS);
+  });
+  test('the CRC of what the host itself makes is not looked at, nor need the packet be writable for it', () => {
+    const b = new TrackBench();
+    b.hook = HOOK_OUTPUT;
+    expect(b.send(sctp('a', 0, [init], { badSum: true })).state).toBe('NEW');
+    expect(b.packet.has & HAS_PULLED).toBe(0);
+    b.hook = HOOK_PREROUTING;
+    b.send(sctp('a', 0, [init]));
+    expect([b.packet.has & HAS_PULLED, b.packet.has & HAS_TUPLE]).toEqual([HAS_PULLED, HAS_TUPLE]);
   });
   test('a wrong CRC does not matter with nf_conntrack_checksum=0', () => {
     const b = new TrackBench({ checksum: 0 });

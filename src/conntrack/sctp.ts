@@ -106,17 +106,17 @@ const NEXT = new Uint8Array([
   ...[IV, CL, CW, CE, ES, SS, SR, SA, ES], // HEARTBEAT ACK: the path is alive both ways
 ]);
 
-/** Words of an SCTP record: tags of both directions, INIT seen in both, flags. */
+/**
+ * Words of an SCTP record: tags of both directions; INIT seen in both; 1 + the direction of a HEARTBEAT whose tag was wrong, 0 = none
+ * was.
+ */
 const R_TAG = R_WINDOW;
 const R_INIT = R_WINDOW + 2;
-const R_FLAGS = R_WINDOW + 4;
-const FLAG_HEARTBEAT_TAG_FAILED = 1;
-/** Direction of the HEARTBEAT whose tag failed, in R_FLAGS. */
-const LAST_DIR_SHIFT = 1;
+const R_WRONG = R_WINDOW + 4;
 
 function nextState(direction: number, state: number, type: number): number {
   const row = ROW[type]!;
-  return row < 0 ? state : NEXT[(direction * ROWS + row) * STATES + state]!;
+  return row === -1 ? state : NEXT[(direction * ROWS + row) * STATES + state]!;
 }
 
 /** Offset after the chunk at `at`: chunks are padded to 4 bytes. */
@@ -155,31 +155,21 @@ function basicChecks(t: Tracker, p: Packet): boolean {
   return count !== 0;
 }
 
-/** Begins an association with its first packet; false: it cannot begin so. */
+/** Begins an association, all of whose words are 0, with its first packet; false: it cannot begin so. */
 function sctpNew(t: Tracker, p: Packet, base: number): boolean {
   const w = t.table.words;
-  for (let i = 0; i < 5; i++) w[base + R_WINDOW + i] = 0;
   const tag = p.view.getInt32(p.l4Off + 4);
-  let fine = false;
   for (let at = p.l4Off + SCTP_HEADER; chunkThere(p, at); at = nextChunk(p, at)) {
     const type = p.view.getUint8(at);
-    const state = nextState(0, 0, type);
-    if (state === 0 || state === IV) {
+    if (ROW[type] === -1 || (type === INIT && at + 4 + INIT_FIELDS > p.end)) {
       t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type);
       return false;
     }
-    fine = true;
-    if (type === INIT) {
-      if (at + 4 + INIT_FIELDS > p.end) {
-        t.invalidQuietly(p, REASON_SCTP_INVALID_NEW, type);
-        return false;
-      }
-      w[base + R_TAG + 1] = p.view.getInt32(at + 4);
-    } else if (type === HEARTBEAT) w[base + R_TAG] = tag;
+    if (type === HEARTBEAT) w[base + R_TAG] = tag;
     // out of the blue: the SHUTDOWN COMPLETE that answers carries this tag (RFC 9260 section 8.4)
     else if (type === SHUTDOWN_ACK) w[base + R_TAG + 1] = tag;
   }
-  return fine;
+  return true;
 }
 
 /** Chunk types whose verification tag is checked chunk by chunk. */
@@ -244,18 +234,18 @@ function chunkTag(
     w[base + R_TAG + direction] = tag;
     return TAG_FINE;
   }
-  const flags = w[base + R_FLAGS]!;
   if (tag === own) {
-    w[base + R_FLAGS] = flags & ~FLAG_HEARTBEAT_TAG_FAILED;
+    w[base + R_WRONG] = 0;
     return TAG_FINE;
   }
   if ((t.chunks & (1 << DATA)) !== 0 || ignore) return TAG_WRONG;
   if (type === HEARTBEAT) {
-    w[base + R_FLAGS] = FLAG_HEARTBEAT_TAG_FAILED | (direction << LAST_DIR_SHIFT);
+    w[base + R_WRONG] = 1 + direction;
     return TAG_IGNORE;
   }
-  if ((flags & FLAG_HEARTBEAT_TAG_FAILED) === 0 || flags >> LAST_DIR_SHIFT === direction) return TAG_WRONG;
-  w[base + R_FLAGS] = flags & ~FLAG_HEARTBEAT_TAG_FAILED;
+  // the answer to the other side's
+  if (w[base + R_WRONG] !== 2 - direction) return TAG_WRONG;
+  w[base + R_WRONG] = 0;
   w[base + R_TAG + direction] = tag;
   w[base + R_TAG + 1 - direction] = 0;
   return TAG_FINE;
@@ -271,7 +261,7 @@ function initTag(t: Tracker, p: Packet, base: number, direction: number, at: num
   if (type === INIT) {
     // a repeated one, or one with the tag of an INIT ACK, tells nothing new about who began
     if (known === tag && (w[base + R_STATUS]! & IPS_CONFIRMED) !== 0) return true;
-    if (w[base + R_INIT + direction] !== 0 && w[base + R_INIT + peer] !== 0) w[base + R_INIT + peer] = 0;
+    if (w[base + R_INIT + direction] !== 0) w[base + R_INIT + peer] = 0;
     w[base + R_INIT + direction] = 1;
   } else {
     if (w[base + R_INIT + peer] === 0 && known !== 0 && known !== tag) return false;
@@ -286,8 +276,6 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
   const w = t.table.words;
   const base = slot << RECORD_SHIFT;
   let ignore = false;
-  let oldState = 0;
-  let newState = 0;
   for (let at = p.l4Off + SCTP_HEADER; chunkThere(p, at); at = nextChunk(p, at)) {
     const type = p.view.getUint8(at);
     const verdict = chunkTag(t, p, base, direction, at, tag, ignore);
@@ -295,12 +283,9 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
       t.invalidQuietly(p, REASON_SCTP_CHUNK_TAG, type);
       return TRACK_INVALID;
     }
-    if (verdict === TAG_IGNORE) {
-      ignore = true;
-      continue;
-    }
-    oldState = w[base + R_STATE]! & STATE_MASK;
-    newState = nextState(direction, oldState, type);
+    if (verdict === TAG_IGNORE) ignore = true;
+    const oldState = w[base + R_STATE]! & STATE_MASK;
+    const newState = nextState(direction, oldState, type);
     if (newState === IV) {
       t.invalid(p, REASON_SCTP_STATE, oldState, direction, type);
       return TRACK_INVALID;
@@ -311,17 +296,17 @@ function chunks(t: Tracker, p: Packet, slot: number, direction: number, tag: num
         return TRACK_INVALID;
       }
       // a repeated INIT does not keep the entry: else it could hold a port (and NAT) for ever
-      if (type === INIT && newState === CL && oldState === CL && (w[base + R_STATUS]! & IPS_CONFIRMED) !== 0)
-        ignore = true;
+      if (type === INIT && oldState === CL) ignore = true;
     }
     // the handshake is over: an INIT ACK may no longer bring a tag
     if (type === COOKIE_ACK) w[base + R_INIT] = w[base + R_INIT + 1] = 0;
     w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | newState;
     if (oldState === newState) continue;
     t.note(slot, IPCT_PROTOINFO);
-    if ((oldState === CE || oldState === HS) && newState === ES) t.setAssured(slot);
+    if (newState === ES) t.setAssured(slot);
   }
   if (ignore) return TRACK_ACCEPT;
-  t.refresh(slot, direction, p.l3Len, t.timeoutsOf(slot, t.settings.sctp)[newState]!);
+  const state = w[base + R_STATE]! & STATE_MASK;
+  t.refresh(slot, direction, p.l3Len, t.timeoutsOf(slot, t.settings.sctp)[state]!);
   return TRACK_ACCEPT;
 }

@@ -302,10 +302,7 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     },
   ],
   'src/nat/range.ts': [
-    {
-      why: '1 is 1',
-      keys: ['RANGE_MAP_IPS :: export const RANGE_MAP_IPS = 1 << 0; :: 1 << 0 -> (1) >> (0)'],
-    },
+    { why: '1 is 1', keys: ['RANGE_MAP_IPS :: export const RANGE_MAP_IPS = 1 << 0; :: 1 << 0 -> (1) >> (0)'] },
     {
       why: "a typed array has no element -1, and none at its length: writing there does nothing, and what lies before a tuple's first word is undefined on both sides",
       keys: [
@@ -314,14 +311,8 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
         'compareAddress :: for (let i = 0; i < ADDRESS_WORDS; i++) { :: 0 -> (-1)',
       ],
     },
-    {
-      why: 'the cases that follow do nothing',
-      keys: ['portInRange :: break; :: break; -> (removed)'],
-    },
-    {
-      why: 'the two differ',
-      keys: ['compareAddress :: if (a !== b) return a < b ? -1 : 1; :: a < b -> (a) <= (b)'],
-    },
+    { why: 'the cases that follow do nothing', keys: ['portInRange :: break; :: break; -> (removed)'] },
+    { why: 'the two differ', keys: ['compareAddress :: if (a !== b) return a < b ? -1 : 1; :: a < b -> (a) <= (b)'] },
     {
       why: 'only the sign counts',
       keys: [
@@ -382,6 +373,51 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       why: 'the shift that follows drops the upper bits',
       keys: [
         'translated :: const port = number === IPPROTO_ICMP || number === IPPROTO_ICMPV6 ? ports >>> 16 : ports & 0xffff; :: ports >>> 16 -> (ports) >> (16)',
+      ],
+    },
+  ],
+  'src/conntrack/sctp.ts': [
+    {
+      why: 'column NONE of the original direction: these chunks cannot begin an association, they are refused before',
+      keys: [
+        'NEXT :: ...[CL, CL, CL, CL, CL, CL, CL, CL, CL], :: CL -> CW',
+        'NEXT :: ...[CL, CL, CW, ES, ES, SS, SR, SA, CL], :: CL -> CW',
+        'NEXT :: ...[CL, CL, CW, CE, ES, SS, SR, CL, CL], :: CL -> CW',
+      ],
+    },
+    {
+      why: 'column NONE of the reply direction: no association without a state gets a reply',
+      keys: [
+        'NEXT :: ...[IV, CL, CW, CE, ES, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CW, CW, CE, ES, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CL, CL, CL, CL, CL, CL, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CE, SR, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CE, ES, SA, SA, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CL, ES, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CE, CE, ES, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, ES, ES, SS, SR, SA, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CE, ES, SS, SR, CL, IV], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CE, ES, SS, SR, SA, HS], :: IV -> SA',
+        'NEXT :: ...[IV, CL, CW, CE, ES, SS, SR, SA, ES], :: IV -> SA',
+      ],
+    },
+    { why: 'any number that is no state does', keys: ['IV :: const IV = 9; :: 9 -> 10'] },
+    {
+      why: '31 is no chunk type that is asked for',
+      keys: ['basicChecks :: if (type < 32) t.chunks |= 1 << type; :: 32 -> 31'],
+    },
+    {
+      why: 'results are only compared with TAG_WRONG and TAG_IGNORE: any three things do, and nothing for TAG_FINE',
+      keys: [
+        'TAG_FINE :: const TAG_FINE = 0; :: 0 -> (-1)',
+        'TAG_IGNORE :: const TAG_IGNORE = 2; :: 2 -> 3',
+        'chunkTag :: return TAG_FINE; :: return TAG_FINE; -> (removed) #3',
+      ],
+    },
+    {
+      why: 'DATA is 0',
+      keys: [
+        'chunkTag :: if ((t.chunks & (1 << DATA)) !== 0 || ignore) return TAG_WRONG; :: 1 << DATA -> (1) >> (DATA)',
       ],
     },
   ],
