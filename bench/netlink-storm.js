@@ -1,25 +1,23 @@
 /**
  * Fills a network namespace's connection table, or makes events in it at a rate: what `bench/netlink.js` measures on.
  *
- *   node bench/netlink-storm.js NAMESPACE fill COUNT
- *   node bench/netlink-storm.js NAMESPACE storm RATE MILLISECONDS     prints how many events it made
+ *   node bench/netlink-storm.js fill COUNT
+ *   node bench/netlink-storm.js storm RATE MILLISECONDS     prints how many events it made
  *
- * Messages are encoded once; of each further one only the bytes that differ are written.
+ * in that namespace. A storm is of UDP packets, each the first of a connection: 10.0.0.0/8 is to be local, and to be dropped.
+ * Messages and packets are written once; of each further one only the bytes that differ are.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadSystem, MessageWriter, newRecord, plainTuple, writeChange, writeKey } from '../dist/internals.js';
+import koffi from 'koffi';
+import { loadSystem, MessageWriter, newRecord, plainTuple, writeChange } from '../dist/internals.js';
 
-const [namespace, task, ...numbers] = process.argv.slice(2);
+const [task, ...numbers] = process.argv.slice(2);
 const BATCH = 256;
-/** Events at once: with few of them the smallest receive buffer does not overflow from one call. */
+/** Packets at once: with few of them the smallest receive buffer does not overflow from one call. */
 const BURST = 32;
 const NEW = 0x100;
-const DELETE = 0x102;
-const REQUEST = 0x1;
-const CREATE = 0x600;
+const REQUEST_CREATE = 0x601;
 const NONE = { sourceNat: null, destinationNat: null, labelMask: null };
-
-const socket = (await loadSystem()).open(namespace);
 
 /** The n-th connection: three of four are TCP. */
 function connection(n) {
@@ -33,26 +31,24 @@ function connection(n) {
   return Object.assign(record, { status: 0xe, timeout: 86_400, mark: n % 4, state: isTcp ? 3 : null });
 }
 
-function write(w, n, type) {
-  w.begin(type, REQUEST | (type === NEW ? CREATE : 0), 1, 2);
-  const record = connection(n);
-  if (type === NEW) writeChange(w, { record, hasStatus: true, hasReply: true, ...NONE }, true, null);
-  else writeKey(w, record, false, false);
+function write(w, n) {
+  w.begin(NEW, REQUEST_CREATE, 1, 2);
+  writeChange(w, { record: connection(n), hasStatus: true, hasReply: true, ...NONE }, true, null);
   w.end();
 }
 
-function send(bytes, length) {
-  const errno = socket.send(bytes, length);
-  if (errno !== 0) throw new Error(`errno ${errno}`);
-}
-
 /** Sends creations of `count` connections, in batches of which only the addresses and ports change. */
-function fill(count) {
+async function fill(count) {
+  const socket = (await loadSystem()).open(null);
+  const send = (bytes, length) => {
+    const errno = socket.send(bytes, length);
+    if (errno !== 0) throw new Error(`errno ${errno}`);
+  };
   const w = new MessageWriter(1 << 17);
   const starts = [];
   for (let n = 0; n < BATCH; n++) {
     starts.push(w.length);
-    write(w, n, NEW);
+    write(w, n);
   }
   // where the original's and the reply's addresses and ports are: asked of the encoder, by what differs
   const places = starts.map((start) => placesOf(w.bytes, start));
@@ -61,6 +57,7 @@ function fill(count) {
     for (let i = 0; i < many; i++) patch(w.bytes, places[i], from + i);
     send(w.bytes, many === BATCH ? w.length : starts[many]);
   }
+  socket.close();
 }
 
 /** Offsets of addresses (source, destination) and ports in both tuples: tuple, addresses, protocol are written in this order. */
@@ -91,33 +88,56 @@ function patch(bytes, at, n) {
   }
 }
 
-/** Creates and deletes the same connections again and again: each message is one event. */
-async function storm(rate, ms) {
-  const rounds = [];
-  for (let k = 0; k < 8; k++) {
-    for (const type of [NEW, DELETE]) {
-      const w = new MessageWriter(1 << 14);
-      for (let n = 0; n < BURST; n++) write(w, k * BURST + n, type);
-      rounds.push(w);
-    }
+/** A function that sends BURST datagrams to addresses that none had before. */
+function makeSender() {
+  const libc = koffi.load(null);
+  const socket = libc.func('int socket(int, int, int)')(2, 2, 0);
+  const sendmmsg = libc.func('int sendmmsg(int, void *, unsigned int, int)');
+  const headers = new BigUint64Array(BURST * 8);
+  const vectors = new BigUint64Array(BURST * 2);
+  const addresses = new Uint8Array(BURST * 16);
+  const payload = new Uint8Array(128);
+  const pointers = [addresses, vectors, payload].map(({ buffer }) => koffi.address(new Uint8Array(buffer)));
+  for (let i = 0; i < BURST; i++) {
+    // AF_INET in the host's order, port 53
+    addresses.set([2, 0, 0, 53, 10], 16 * i);
+    headers[8 * i] = pointers[0] + BigInt(16 * i);
+    headers[8 * i + 1] = 16n;
+    headers[8 * i + 2] = pointers[1] + BigInt(16 * i);
+    headers[8 * i + 3] = 1n;
+    vectors[2 * i] = pointers[2];
+    vectors[2 * i + 1] = 16n;
   }
+  // beyond the addresses of networks and of broadcasts
+  let n = 0x10100;
+  return () => {
+    for (let i = 0; i < BURST; i++, n++) {
+      addresses[16 * i + 5] = n >>> 16;
+      addresses[16 * i + 6] = n >>> 8;
+      addresses[16 * i + 7] = n;
+    }
+    const sent = sendmmsg(socket, headers, BURST, 0);
+    if (sent !== BURST) throw new Error(`${sent} of ${BURST} packets sent, errno ${koffi.errno()}`);
+    // what is only pointed to has to stay
+    return vectors.length + payload.length;
+  };
+}
+
+/** Sends packets at a rate. */
+async function storm(rate, ms) {
+  const send = makeSender();
   const began = performance.now();
   let made = 0;
-  for (let k = 0; ; ) {
-    const elapsed = performance.now() - began;
-    // only whole rounds, so that nothing is left
-    if (elapsed >= ms && k % 2 === 0) break;
-    if (made >= (elapsed * rate) / 1000 && elapsed < ms) {
+  for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - began) {
+    if (made >= (elapsed * rate) / 1000) {
       await sleep(1);
       continue;
     }
-    const w = rounds[k++ % rounds.length];
-    send(w.bytes, w.length);
+    send();
     made += BURST;
   }
   process.stdout.write(JSON.stringify({ made, ms: performance.now() - began }));
 }
 
-if (task === 'fill') fill(Number(numbers[0]));
+if (task === 'fill') await fill(Number(numbers[0]));
 else await storm(Number(numbers[0]), Number(numbers[1]));
-socket.close();

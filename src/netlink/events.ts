@@ -28,6 +28,9 @@ const BATCHES_A_TURN = 4;
 /** Receive buffer where none is asked for: the kernel doubles it, and an event of 232 bytes takes 1280 of it. */
 const BUFFER_BYTES = 8 * 1024 * 1024;
 const MOST_BUFFER_BYTES = 256 * 1024 * 1024;
+/** How long a program's name is believed, and how many are. */
+const NAME_KEPT_US = 1_000_000;
+const MOST_NAMES = 1000;
 const OPERATION = 'watch events';
 
 /** What a stream is about. */
@@ -62,6 +65,7 @@ export class EventStream implements AsyncIterator<FlowEventItem[], undefined> {
   private hasGathered = true;
   private batches = 0;
   private nowUs = 0;
+  private readonly programs = new Map<number, { name: string | null; us: number }>();
   private snapshot: AsyncIterator<readonly FlowRecord[]> | null = null;
 
   constructor(system: NetlinkSystem, open: () => NetlinkSocket, options: EventStreamOptions) {
@@ -200,6 +204,16 @@ export class EventStream implements AsyncIterator<FlowEventItem[], undefined> {
     const timestampUs = eventNs === null ? this.nowUs : Number(eventNs / 1000n);
     const portid = messagePort(buffer, at) || null;
     const isAsked = portid !== null && this.options.withPrograms;
-    return { type, record, timestampUs, portid, progname: isAsked ? this.system.programName(portid) : null };
+    return { type, record, timestampUs, portid, progname: isAsked ? this.programName(portid) : null };
+  }
+
+  /** Looking one up reads all of /proc, and a program that makes one change makes more. */
+  private programName(port: number): string | null {
+    const known = this.programs.get(port);
+    if (known !== undefined && this.nowUs - known.us < NAME_KEPT_US) return known.name;
+    if (this.programs.size >= MOST_NAMES) this.programs.clear();
+    const name = this.system.programName(port);
+    this.programs.set(port, { name, us: this.nowUs });
+    return name;
   }
 }
