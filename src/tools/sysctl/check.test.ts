@@ -46,10 +46,12 @@ describe('a file', () => {
     ],
     [
       'is misspelt',
-      `${NF}tcp_timeout_establish = 7440\nnet.netfilter.nonsense_of_some_kind = 1`,
+      `${NF}tcp_timeout_establish = 7440\nnet.netfilter.nonsense_of_some_kind = 1\nnet.nf_contrack_max = 1\nnet.ipv4_conntrack_max = 1`,
       [
         `f.conf:1:1: error: no kernel has ${NF}tcp_timeout_establish; did you mean ${NF}tcp_timeout_established?`,
         'f.conf:2:1: error: no kernel has net.netfilter.nonsense_of_some_kind',
+        'f.conf:3:1: error: no kernel has net.nf_contrack_max; did you mean net.nf_conntrack_max?',
+        'f.conf:4:1: error: no kernel has net.ipv4_conntrack_max; did you mean net.netfilter.nf_conntrack_max?',
       ],
     ],
     [

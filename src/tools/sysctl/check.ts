@@ -21,8 +21,8 @@ export function findingText(f: SysctlFinding): string {
   return `${f.file}:${f.line}:${f.column}: ${f.level}: ${f.text}`;
 }
 
-/** Settings of any kind that connection tracking has, had, or never had: a name here that no kernel knows is a mistake. */
-const OURS = /^net\.(netfilter\.|nf_conntrack|ipv4\.netfilter\.|ipv4\.ip_conntrack|ipv4\.ipfrag_|ipv6\.ip6frag_)/;
+/** Whatever looks like a setting of connection tracking or reassembly: one that no kernel knows is a mistake. */
+const OURS = /^net\..*con+track|^net\.(netfilter\.|ipv4\.netfilter\.|ipv4\.ipfrag_|ipv6\.ip6frag_)/;
 
 /**
  * Checks the text of a file.
@@ -117,12 +117,13 @@ function checkValue(name: string, row: SysctlRow, line: ConfLine, read: SysctlRe
 /** The name of the table that is most like another, where there is one that is much like it. */
 export function nearestName(name: string): string | null {
   let best: string | null = null;
-  let least = Math.max(3, Math.floor(name.length / 8));
+  let least = Math.max(4, Math.floor(name.length / 8));
   const tail = name.slice(name.lastIndexOf('.') + 1);
-  for (const row of SYSCTLS) {
-    const rowTail = row.name.slice(row.name.lastIndexOf('.') + 1);
-    const steps = Math.min(distance(name, row.name), distance(tail, rowTail) + 1);
-    if (row.gone === null && steps < least) {
+  for (const row of SYSCTLS.filter((r) => r.gone === null)) {
+    for (const known of [row.name, ...row.wasNamed]) {
+      const knownTail = known.slice(known.lastIndexOf('.') + 1);
+      const steps = Math.min(distance(name, known), distance(tail, knownTail) + 1);
+      if (steps >= least) continue;
       least = steps;
       best = row.name;
     }
