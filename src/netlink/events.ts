@@ -42,8 +42,8 @@ export interface EventStreamOptions {
   bufferBytes: number;
   decode: DecodeOptions;
   signal: StopSignal | null;
-  /** Look up which program made a change. */
-  withPrograms: boolean;
+  /** Names of programs by their ports; null: not wanted. */
+  programName: ((port: number) => string | null) | null;
   /** The table as it is, given after each loss; null: not wanted. */
   snapshot: (() => AsyncIterable<readonly FlowRecord[]>) | null;
 }
@@ -203,16 +203,16 @@ export class EventStream implements AsyncIterator<FlowEventItem[], undefined> {
     const { eventNs } = this.flows;
     const timestampUs = eventNs === null ? this.nowUs : Number(eventNs / 1000n);
     const portid = messagePort(buffer, at) || null;
-    const isAsked = portid !== null && this.options.withPrograms;
-    return { type, record, timestampUs, portid, progname: isAsked ? this.programName(portid) : null };
+    return { type, record, timestampUs, portid, progname: portid === null ? null : this.programName(portid) };
   }
 
   /** Looking one up reads all of /proc, and a program that makes one change makes more. */
   private programName(port: number): string | null {
+    if (this.options.programName === null) return null;
     const known = this.programs.get(port);
     if (known !== undefined && this.nowUs - known.us < NAME_KEPT_US) return known.name;
     if (this.programs.size >= MOST_NAMES) this.programs.clear();
-    const name = this.system.programName(port);
+    const name = this.options.programName(port);
     this.programs.set(port, { name, us: this.nowUs });
     return name;
   }

@@ -20,6 +20,11 @@ export class Requests {
     return this.system.open(this.namespace);
   }
 
+  /** Name of the program that has a port; null: it is not known, or gone. */
+  programName(port: number): string | null {
+    return this.system.programName(port, this.namespace);
+  }
+
   /** Closes the socket of commands; the next command opens another. */
   close(): void {
     this.commands?.socket.close();

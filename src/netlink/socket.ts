@@ -67,7 +67,7 @@ export async function loadSystem(): Promise<NetlinkSystem> {
     nowUs: () => Math.round((performance.timeOrigin + performance.now()) * 1000),
     delay: (ms: number) => new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms))),
     readText,
-    programName,
+    programName: (port: number, namespace: string | null) => programName(libc, port, namespace),
   };
 }
 
@@ -80,9 +80,10 @@ function readText(path: string): string | null {
 }
 
 /** The socket's inode is in /proc/net/netlink (columns: address, protocol, port ... inode), its owner among all descriptors. */
-function programName(port: number): string | null {
-  const line = readText('/proc/net/netlink')
-    ?.split('\n')
+function programName(libc: Libc, port: number, namespace: string | null): string | null {
+  const read = (): string => readText('/proc/thread-self/net/netlink') ?? '';
+  const line = (namespace === null ? read() : within(libc, namespace, read))
+    .split('\n')
     .map((text) => text.trim().split(/\s+/))
     .find((columns) => columns[1] === String(NETLINK_NETFILTER) && columns[2] === String(port));
   const socket = `socket:[${line?.at(-1)}]`;

@@ -235,7 +235,7 @@ export class NetlinkFlowSource implements FlowSource {
           bufferBytes,
           decode: { labelNames: this.labelNames, details: this.wantsDetails },
           signal: options.signal ?? null,
-          withPrograms: options.programs ?? false,
+          programName: options.programs ? (port) => this.requests.programName(port) : null,
           snapshot: options.resynchronise ? () => this.list('conntrack', EVERYTHING) : null,
         }),
     };

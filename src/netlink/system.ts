@@ -44,8 +44,8 @@ export interface NetlinkSystem {
   delay(ms: number): Promise<void>;
   /** Text of a small file; null: there is none, or it may not be read. */
   readText(path: string): string | null;
-  /** Name of the program whose netlink socket has a port; null: it is not known, or gone. */
-  programName(port: number): string | null;
+  /** Name of the program whose netlink socket has a port of a namespace; null: it is not known, or gone. */
+  programName(port: number, namespace: string | null): string | null;
 }
 
 /** Room for datagrams. */
