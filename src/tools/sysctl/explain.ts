@@ -16,6 +16,7 @@ const UNITS: Record<SysctlUnit, string> = {
   switch: '0 off, 1 on',
   choice: 'a choice',
   seconds: 'seconds',
+  milliseconds: 'milliseconds',
   bytes: 'bytes',
   entries: 'entries',
   packets: 'packets',

@@ -10,6 +10,7 @@ export type SysctlUnit =
   | 'switch'
   | 'choice'
   | 'seconds'
+  | 'milliseconds'
   | 'bytes'
   | 'entries'
   | 'packets'

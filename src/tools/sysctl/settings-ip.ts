@@ -10,6 +10,12 @@ const FEW_HOPS = {
 };
 const ODD_SWITCH = { at: 'all but 0 and 1', when: (v: number) => v !== 0 && v !== 1, text: 'the kernel takes it as 1' };
 const LOW_TEXT = 'Since 4.17 only the least that the high threshold may be. Never above that: the kernel refuses it.';
+const LIMIT_TEXT = '0 is no limit. In a replay there is none where the host file does not name it.';
+const NO_LIMIT = {
+  at: '0',
+  when: (v: number) => v === 0,
+  text: 'packets with a made-up source make this host flood whoever has that address',
+};
 const WHO_WINS = 'Of all and the interface, the greater number counts.';
 
 /** What of IP matters here; the engine obeys those that docs/host-file.md names. */
@@ -145,5 +151,43 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
     '2.6.0',
     'Does nothing: the hash of fragments is keyed anew by itself.',
     { access: 'host', changes: [{ since: '3.17', text: 'does nothing any more; before, seconds between new keys' }] },
+  ),
+  row(
+    'net.ipv4.icmp_ratelimit',
+    'milliseconds',
+    COUNT,
+    1000,
+    '2.4.10',
+    `ICMP errors (of the types in icmp_ratemask) to one address: one in so much time, after six at once. ${LIMIT_TEXT}`,
+    { harms: [NO_LIMIT] },
+  ),
+  row(
+    'net.ipv4.icmp_ratemask',
+    'choice',
+    INT,
+    6168,
+    '2.4.10',
+    'The ICMP types that icmp_ratelimit is for, a bit each: 6168 is destination unreachable (3), source quench (4), time exceeded (11) ' +
+      'and parameter problem (12).',
+  ),
+  row(
+    'net.ipv6.icmp.ratelimit',
+    'milliseconds',
+    COUNT,
+    100,
+    '2.4.10',
+    `ICMPv6 messages (of the types in ratemask) to one address: one in so much time, after six at once. ${LIMIT_TEXT}`,
+    {
+      changes: [{ since: '6.18', text: 'the default is 100; before 1000', before: 1000 }],
+      harms: [NO_LIMIT],
+    },
+  ),
+  row(
+    'net.ipv6.icmp.ratemask',
+    'word',
+    null,
+    '0-1,3-127',
+    '5.2',
+    'The ICMPv6 types that ratelimit is for, as numbers and ranges: all errors but packet too big (2).',
   ),
 ];

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { SETTINGS, Settings } from '../../conntrack/sysctl.js';
 import { isSysctlKnown, sysctlProblem } from '../../host/sysctl-values.js';
@@ -61,13 +63,25 @@ describe('the table', () => {
     }
   });
 
+  test('has every setting that the simulated host reads', () => {
+    const folder = fileURLToPath(new URL('../../host', import.meta.url));
+    const sources = readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+    const text = sources.map((name) => readFileSync(`${folder}/${name}`, 'utf8')).join('');
+    const names = [...text.matchAll(/number\(\s*['`](net\.[^'`]+)['`]|text\(\s*['`](net\.[^'`]+)['`]/g)].map(
+      (m) => m[1] ?? m[2]!,
+    );
+    expect(names.length).toBeGreaterThan(15);
+    expect(names.filter((name) => findRow(name.replace(/\$\{[^}]*\}/, 'eth0')) === null)).toEqual([]);
+  });
+
   test('has every setting that a host file may have, and its limits', () => {
     const known = SYSCTLS.map((r) => r.name.replace('*', 'all').replace(/N$/, '2')).filter(isSysctlKnown);
     expect(known.length).toBeGreaterThan(50);
     for (const name of known) {
       const { limit } = rowOf(name);
-      const least = limit!.isTicks ? 0 : Math.max(0, limit!.least);
-      const most = Math.min(Number.MAX_SAFE_INTEGER, limit!.most);
+      if (limit === null) continue;
+      const least = limit.isTicks ? 0 : Math.max(0, limit.least);
+      const most = Math.min(Number.MAX_SAFE_INTEGER, limit.most);
       expect([name, sysctlProblem(name, least), sysctlProblem(name, most)]).toEqual([name, null, null]);
       expect([name, sysctlProblem(name, least - 1) === null]).toEqual([name, false]);
       if (most < Number.MAX_SAFE_INTEGER) expect([name, sysctlProblem(name, most + 1) === null]).toEqual([name, false]);
