@@ -206,9 +206,10 @@ def error(k, p, side, type=(3, 3), src=None, size=None, rest=b'\0\0\0\0', quoted
     if size is not None:
         whole = whole[:(40 if k.v6 else (whole[0] & 15) * 4) + size]
     at = src or p.dst
+    ip = {'opts': kw.pop('opts')} if 'opts' in kw else {}
     if k.v6:
         return k.ip(P.ICMP6, P.icmp6_msg(at, p.src, *type, rest, whole[:1200], **kw), side, src=at, dst=p.src)
-    return k.ip(P.ICMP, P.icmp_msg(*type, rest, whole[:548], **kw), side, src=at, dst=p.src)
+    return k.ip(P.ICMP, P.icmp_msg(*type, rest, whole[:548], **kw), side, src=at, dst=p.src, **ip)
 
 
 def worn(p):
@@ -455,6 +456,63 @@ def prefixes():
     return case('prefixes', 'SNPT and DNPT of many lengths, with what takes up the difference, and errors', run, None, text, families=(6,), sysctl=LABELLESS)
 
 
+# what is seldom written, and seldom seen
+
+def odd():
+    """Ports without an address, ranges the wrong way round, networks of every length, ids of every ICMP query, port 0, options, fragments, untracked packets."""
+    def text(v6):
+        to = ['2001:db8::/32', '::/0', 'fd00:2::6/128', 'fd00:2::6/127', 'fd00:22:8000::/33', '8000::/1', 'fd00:22::/65'] if v6 else ['10.0.0.0/8', '0.0.0.0/0', '10.2.0.6/32', '10.2.0.6/31', '172.16.0.0/12', '128.0.0.0/1', '10.22.0.0/25']
+        back, pre = ('fd00:22::9-fd00:22::3', 'fd00:98::/32') if v6 else ('10.22.0.9-10.22.0.3', '10.98.0.0/16')
+        nat = {'PREROUTING': ['-i r0 -p udp -m udp --dport 8000 -j DNAT --to-destination :8080', '-i r0 -p udp -m udp --dport 8001 -j DNAT --to-destination :8080-8083', '-i r0 -p udp -m udp --dport 8002 -j DNAT --to-destination ' + back]
+               + ['-i r0 -d %s -p udp -m udp --dport %d -j NETMAP --to %s' % (pre, 8010 + n, x) for n, x in enumerate(to)],
+               'POSTROUTING': ['-o r1 -p udp -m udp --dport 9000 -j SNAT --to-source :5000', '-o r1 -p udp -m udp --dport 9001 -j SNAT --to-source :5000-5001', '-o r1 -p udp -m udp --dport 9002 -j SNAT --to-source ' + back, '-o r1 -p udp -m udp --dport 9003:9004 -j MASQUERADE',
+                               '-o r1 -p %s -j MASQUERADE' % ('ipv6-icmp' if v6 else 'icmp'), '-o r1 -p tcp -j MASQUERADE'] + ['-o r1 -p udp -m udp --dport %d -j NETMAP --to %s' % (9010 + n, x) for n, x in enumerate(to)]}
+        return rules(raw={'PREROUTING': ['-p udp -m udp --dport 9004 -j CT --notrack']}, nat=nat, filter=FILTER)
+
+    def run(lab, k):
+        far, away = ('fd00:22::5', 'fd00:98:7:8:9:a:b:c') if k.v6 else ('10.22.0.5', '10.98.200.201')
+        clients = ['fd00:1::2', 'fd00:1::3', 'fd00:11:c8:1:2:3:4:5'] if k.v6 else ['10.1.0.2', '10.1.0.3', '10.11.200.33']
+        for client in clients:
+            for dport in [8000, 8001, 8002, 9000, 9001, 9002, 9003, 9004] + list(range(9010, 9017)):
+                if dport in (9000, 9001) and client == clients[2]:
+                    continue
+                ask(lab, k, 'a', opening(k, P.UDP, client, far, 1000 + 100 * clients.index(client), dport))
+            for n in range(7):
+                ask(lab, k, 'a', opening(k, P.UDP, client, away, 1000 + n, 8010 + n))
+        # the same client by the same new port, to several servers
+        for dst in (far, host(k, 3, 'b')):
+            ask(lab, k, 'a', opening(k, P.UDP, clients[2], dst, 1000, 8001))
+        # ids
+        for type in (128, 129) if k.v6 else (8, 13, 15, 17, 0, 14):
+            for n, id in enumerate((0, 1, 65535)):
+                for p in lab.send('a', k.icmp(type, n % 2, struct.pack('!HH', id, 7), payload=bytes(12), dst=far)):
+                    if type not in (0, 14, 129):
+                        reply = {8: 0, 13: 14, 15: 16, 17: 18, 128: 129}[type]
+                        lab.send('b', k.icmp(reply, n % 2, p.l4[4:8], payload=bytes(12), side='b', src=p.dst, dst=p.src))
+                        lab.send('b', error(k, p, 'b', (1, 0) if k.v6 else (3, 1), 'fd00:22::9' if k.v6 else '10.22.0.9', 8))
+        # port 0, at either end
+        for proto in (P.UDP, P.TCP):
+            for sport, dport in ((0, 9003), (9, 0), (0, 0)):
+                ask(lab, k, 'a', opening(k, proto, k.a, far, sport, dport))
+        if k.v6:
+            return
+        # options, in what is translated and in what is quoted
+        for opts in (b'\1\1\1\1', b'\x07\x0b\x04' + bytes(8) + b'\0', b'\x94\x04\0\0'):
+            for proto in (P.TCP, P.UDP, P.ICMP):
+                for p in lab.send('a', opening(k, proto, k.a, far, 2000 + opts[0], 9003, opts=opts)):
+                    lab.send('b', answer(k, p, 'b'))
+                    for size in (None, 8):
+                        lab.send('b', error(k, p, 'b', (3, 1), '10.22.0.9', size))
+                        lab.send('b', error(k, p, 'b', (11, 0), '10.22.0.9', size, opts=opts))
+        # a datagram in fragments: errors about the first one and about another one
+        whole = k.ip(P.UDP, P.udp_seg(k.a, far, 2100, 9003, bytes(700)), dst=far)
+        for f in P.fragment4(whole, 400):
+            for p in lab.send('a', f):
+                for size in (None, 8):
+                    lab.send('b', error(k, p, 'b', (11, 1), '10.22.0.9', size))
+    return case('odd', 'ports without an address, reversed ranges, networks of every length, ids, port 0, options, fragments, untracked packets', run, text(False), text(True))
+
+
 # two routers in a row
 
 class Row:
@@ -586,4 +644,4 @@ def conversation(row, k):
     back_of(p, P.PSH | P.ACK, b'200 yes\r\n')
 
 
-CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, ways, prefixes, row(conversation)]
+CASES = [ranges, sources, crossing, few_ports, protocols, errors, local, addresses, unnumbered, ways, prefixes, odd, row(conversation)]
