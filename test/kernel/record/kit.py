@@ -112,15 +112,15 @@ class Case(R.Scenario):
     One recorded case.
     rules4, rules6: iptables-save text. packets: [packet, (side, packet), (side, packet, seconds before it), function(lab) ...].
     odd: {pattern that stands in 'TABLE RULE': why it cannot be hit and missed}. Checked are rules of chains whose first rule counts everything.
-    prepare(lab): runs before the rules are loaded; host: lines for host.yaml, by its
+    prepare(lab): runs before the rules are loaded; after: {file: function that gives its text}, written at the end; host: lines for host.yaml, by its
     top-level key, or a function that changes its text.
     """
 
-    def __init__(self, name, covers, rules4=None, rules6=None, packets=(), odd=None, prepare=None, host=None, **kw):
+    def __init__(self, name, covers, rules4=None, rules6=None, packets=(), odd=None, prepare=None, host=None, after=None, **kw):
         kw.setdefault('deaf', True)
         kw.setdefault('sysctl', ACCT)
         super().__init__('ext-' + name, 'extension', covers, rules4=rules4, rules6=rules6, run=self.play_all, **kw)
-        self.packets, self.odd, self.prepare, self.host = packets, odd or {}, prepare, host or {}
+        self.packets, self.odd, self.prepare, self.host, self.after = packets, odd or {}, prepare, host or {}, after or {}
 
     def play_all(self, lab):
         for x in self.packets:
@@ -214,6 +214,9 @@ def finish(case, folder):
         if os.path.exists(path):
             lines = open(path).read().splitlines(True)
             open(path, 'w').write(''.join(x for x in lines if not x.startswith('Warning: ')))
+    for name, made in case.after.items():
+        with open(os.path.join(folder, name), 'w') as f:
+            f.write(made())
     path = os.path.join(folder, 'host.yaml')
     text = open(path).read()
     for key, lines in ({} if callable(case.host) else case.host).items():
