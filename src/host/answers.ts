@@ -215,6 +215,7 @@ export class Answers {
     if (group && type !== ICMPV6_PKT_TOOBIG && type !== ICMPV6_PARAMPROB) return false;
     const unspecified = (tuple[T_SRC]! | tuple[T_SRC + 1]! | tuple[T_SRC + 2]! | tuple[T_SRC + 3]!) === 0;
     if (unspecified || tuple[T_SRC]! >>> 24 === 255 || isIneligible(p)) return false;
+    if (!this.routing.isOnLink6(tuple, T_SRC, p.inInterface)) return false;
     // nobody in particular: this host would answer itself (icmpv6_route_lookup)
     if (this.routing.addressType(AF_INET6, tuple, T_SRC, 0) === RTN_ANYCAST) return false;
     const local = this.routing.addressType(AF_INET6, tuple, T_DST, 0);

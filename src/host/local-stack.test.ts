@@ -224,6 +224,33 @@ it('a ping of the anycast address of a subnet is answered by an address of the h
   expect(answered(ping, router).slice(16, 48)).toBe('fd000001000000000000000000000001');
 });
 
+describe('IPv6 addresses that are not one host’s', () => {
+  const sysctl = { 'net.ipv6.conf.all.forwarding': 1 };
+  const routes = [{ to: '::/0', dev: 'r1' }];
+  const [, r1] = CONFIG.interfaces;
+  const r0 = (addresses: string[]) => ({ name: 'r0', addresses: ['fd00:1::1/64', ...addresses] });
+  const router = (own: string[] = []) => new Host({ interfaces: [r0(own), r1!], sysctl, routes }, { answers: true });
+  const ping = icmp(128, 0, [0, 1, 0, 7]);
+  it.each([
+    ['a ping of an own address from nobody: answered', 58, ping, '::', 'fd00:1::1', true],
+    ['a ping of a group from nobody', 58, ping, '::', 'ff02::1', false],
+    ['a SYN from nobody: RST', 6, segment(2), '::', 'fd00:1::1', true],
+    ['a SYN to the anycast address', 6, segment(2), 'fd00:1::2', 'fd00:1::', false],
+    ['a datagram to the anycast address: unreachable', 17, datagram(), 'fd00:1::2', 'fd00:1::', true],
+  ])('%s', (_claim, protocol, payload, source, destination, isAnswered) => {
+    expect(answered(ip6(protocol, payload, { source, destination }), router()) !== '').toBe(isAnswered);
+  });
+  it.each([
+    ['a ping', 58, ping],
+    ['a SYN', 6, segment(2)],
+    ['a datagram', 17, datagram()],
+  ])('%s from the link is answered if the link has such addresses', (_claim, protocol, payload) => {
+    const packet = ip6(protocol, payload, { source: 'fe80::2', destination: 'fd00:1::1' });
+    expect(answered(packet, router())).toBe('');
+    expect(answered(packet, router(['fe80::1/64']))).not.toBe('');
+  });
+});
+
 it('a first IPv6 fragment that ends inside of its headers: RFC 8200 section 4.5', () => {
   const cut = (field: number): Bytes => ip6(44, [6, 0, ...u16(field), ...u32(5), ...segment(2).slice(0, 8)], V6);
   expect(answered(cut(1))).toMatch(/^.{80}0403....000000006000/);

@@ -130,11 +130,21 @@ export class LocalStack extends Answers {
   /** No socket listens: RFC 9293 section 3.10.7.1. A RST is never answered. */
   #segment(p: Packet): number {
     if (p.packetType !== PACKET_HOST || (p.has & HAS_TCP) === 0 || (p.tcpFlags & TCP_RST) !== 0) return STACK_SILENT;
-    if (!transportChecksumOk(p) || !this.addressesAnswerable(p)) return STACK_SILENT;
+    if (!transportChecksumOk(p)) return STACK_SILENT;
+    // IPv6: even to nobody's address, but only from one that is this host's alone (ipv6_unicast_destination)
+    const isOwn =
+      p.family === AF_INET
+        ? this.addressesAnswerable(p)
+        : this.routing.addressType(AF_INET6, p.tuple, T_DST, 0) === RTN_LOCAL && this.#reaches(p);
+    if (!isOwn) return STACK_SILENT;
     const optionsLen = this.#options(p, p.tuple[T_DST]!);
     if (optionsLen < 0) return STACK_SILENT;
     this.writeReset(p, p.tcpFlags, tosOf(p) & DSCP_MASK, optionsLen);
     return STACK_ANSWERS;
+  }
+
+  #reaches(p: Packet): boolean {
+    return p.family !== AF_INET6 || this.routing.isOnLink6(p.tuple, T_SRC, p.inInterface);
   }
 
   /** RFC 1122 section 4.1.3.1, RFC 4443 section 3.1. */
@@ -185,11 +195,12 @@ export class LocalStack extends Answers {
     const length = p.l3Off + p.l3Len - p.l4Off;
     if (p.l4Off < 0 || length < ICMP_HEADER_LEN || p.end - p.l4Off < ICMP_HEADER_LEN) return STACK_SILENT;
     if (!transportChecksumOk(p) || p.view.getUint8(p.l4Off) !== ICMPV6_ECHO_REQUEST) return STACK_SILENT;
-    const unspecified = (p.tuple[T_SRC]! | p.tuple[T_SRC + 1]! | p.tuple[T_SRC + 2]! | p.tuple[T_SRC + 3]!) === 0;
-    if (unspecified || p.tuple[T_SRC]! >>> 24 === 255) return STACK_SILENT;
+    if (p.tuple[T_SRC]! >>> 24 === 255) return STACK_SILENT;
+    if (!this.#reaches(p)) return STACK_SILENT;
     const isOwn = this.routing.addressType(AF_INET6, p.tuple, T_DST, 0) === RTN_LOCAL;
     if (isOwn) for (let i = 0; i < 4; i++) this.source[i] = p.tuple[T_DST + i]!;
-    else if (!this.routing.selectSource(AF_INET6, p.tuple, T_SRC, this.source, 0)) return STACK_SILENT;
+    else if (isUnspecified(p) || !this.routing.selectSource(AF_INET6, p.tuple, T_SRC, this.source, 0))
+      return STACK_SILENT;
     const at = this.begin(p, this.source, 0, IPPROTO_ICMPV6, length, 0);
     this.writeTos(AF_INET6, tosOf(p));
     this.#copyMessage(p, at, length);
@@ -250,6 +261,11 @@ export class LocalStack extends Answers {
   #problem(p: Packet, code: number, pointer: number): number {
     return this.icmpError(p, ICMPV6_PARAMPROB, code, pointer) ? STACK_ANSWERS_ATTACHED : STACK_SILENT;
   }
+}
+
+/** Whether an IPv6 packet comes from `::`. */
+function isUnspecified(p: Packet): boolean {
+  return (p.tuple[T_SRC]! | p.tuple[T_SRC + 1]! | p.tuple[T_SRC + 2]! | p.tuple[T_SRC + 3]!) === 0;
 }
 
 /** TOS or traffic class. */

@@ -253,6 +253,24 @@ describe('the way of a packet', () => {
   });
 });
 
+describe('a packet that NAT gives another destination on lo', () => {
+  const to = (destination: string) => {
+    const host = new Host({
+      interfaces: [{ name: 'r0', addresses: ['10.1.0.1/24'] }],
+      sysctl: { 'net.ipv4.ip_forward': 1 },
+    });
+    const nat = `*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -j DNAT --to-destination ${destination}\nCOMMIT\n`;
+    host.load(loadRules(nat, 'rules', 2));
+    const bytes = segment('10.1.0.1', '10.1.0.1', [1000, 80], SYN);
+    host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, host.interfaceIndex('lo'));
+    return host.reasonName(host.result.reason);
+  };
+  it.each([
+    ['its own: delivered', '127.0.0.9', ''],
+    ['another host’s: from an own address, a martian', '10.1.0.2', 'martian-source'],
+  ])('%s', (_claim, destination, reason) => expect(to(destination)).toBe(reason));
+});
+
 describe('a packet that comes back on lo', () => {
   const way = (pauseMs: number) => {
     const host = new Host({});

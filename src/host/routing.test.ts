@@ -105,6 +105,21 @@ describe('an arrived packet, as a 6.18 kernel was seen to treat it', () => {
   });
 
   it.each([
+    ['a default route elsewhere', { to: '::/0', dev: 'r1' }, 'error 1/0'],
+    ['a default route on the link', { to: '::/0', dev: 'r0' }, 'FORWARD 2 fe80::9'],
+  ])('v6 link-local with %s', (_claim, route, result) => {
+    const config = {
+      interfaces: [
+        { name: 'r0', addresses: ['fd00:1::1/64'] },
+        { name: 'r1', addresses: ['fd00:2::1/64'] },
+      ],
+      routes: [route],
+      sysctl: { 'net.ipv6.conf.all.forwarding': 1 },
+    };
+    expect(way(compileHost(config).routing, 'fd00:1::2', 'fe80::9')).toBe(result);
+  });
+
+  it.each([
     ['v4 not for us', '10.1.0.2', '10.2.0.2', 'drop not-forwarding'],
     ['v4 unreachable route', '10.1.0.2', '10.50.0.1', 'drop not-forwarding'],
     ['v4 no route', '10.1.0.2', '99.1.1.1', 'drop not-forwarding'],

@@ -101,6 +101,8 @@ const ICMPV6_ADM_PROHIBITED = 1;
 
 const MULTICAST_ALL_HOSTS = 0xe0000001 | 0;
 const LO_INDEX = 1;
+/** Upper 10 bits of fe80::/10. */
+const LINK_LOCAL = 0xfe80 >>> 6;
 const CACHE_LINES = 1024;
 /** Top bits of a 32-bit product that index the cache. */
 const CACHE_SHIFT = 22;
@@ -248,7 +250,8 @@ export class Routing {
   routeInput(p: Packet): number {
     if (p.inInterface === LO_INDEX) {
       this.#lookUp(p.family, p.tuple, T_DST);
-      return WAY_INPUT;
+      // what NAT has given another destination on its way in is routed anew
+      if (this.type !== RTN_UNICAST) return WAY_INPUT;
     }
     return p.family === AF_INET ? this.#input4(p) : this.#input6(p);
   }
@@ -480,7 +483,20 @@ export class Routing {
     if (type === RTN_UNREACHABLE) return this.#error(HOST_ROUTE_REFUSES, ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE);
     if (type === RTN_PROHIBIT) return this.#error(HOST_ROUTE_REFUSES, ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED);
     if (type !== RTN_UNICAST) return this.#drop(HOST_ROUTE_REFUSES);
+    if (!this.isOnLink6(p.tuple, T_DST, p.inInterface))
+      return this.#error(HOST_NO_ROUTE, ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE);
     return this.forwarding6 ? WAY_FORWARD : this.#drop(HOST_NOT_FORWARDING);
+  }
+
+  /**
+   * Whether a packet that came in on `dev` may go to an address: link-local ones are on that link only (rt6_need_strict), which needs a
+   * route or an address of that kind there.
+   */
+  isOnLink6(words: Int32Array, at: number, dev: number): boolean {
+    if (words[at]! >>> 22 !== LINK_LOCAL) return true;
+    const e = this.#main.find(AF_INET6, words, at);
+    if (e >= 0 && this.#dev[e] === dev) return true;
+    return this.addresses.some((a) => a.family === AF_INET6 && a.dev === dev && a.words[0]! >>> 22 === LINK_LOCAL);
   }
 
   /** Whether the host has joined the group at T_DST on that interface (what ipv6_chk_mcast_addr asks). */
