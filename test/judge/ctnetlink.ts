@@ -10,7 +10,9 @@ import {
   newRecord,
   plainTuple,
 } from '../../src/flow/record.js';
-import { addressText, GRE, WITH_PORTS } from './packets.js';
+import { formatAddress } from '../../src/wire/address.js';
+import { AF_INET, AF_INET6 } from '../../src/wire/packet.js';
+import { GRE, WITH_PORTS } from './packets.js';
 
 const SUBSYSTEM = 1;
 const SUBSYSTEM_EXPECTATIONS = 2;
@@ -69,13 +71,18 @@ interface Tuple {
   tuple: FlowTuple;
 }
 
+function textOf(bytes: Buffer): string {
+  const words = Int32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32BE(4 * i));
+  return formatAddress(bytes.length === 4 ? AF_INET : AF_INET6, words);
+}
+
 /** `as`: the protocol that a mask is about, whose own number it has not. */
 function readTuple(data: Buffer, as = 0): Tuple {
   const all = attributes(data);
   const ip = attributes(all.get(TUPLE_IP)!);
   const proto = attributes(all.get(TUPLE_PROTO)!);
   const protocol = as || proto.get(PROTO_NUMBER)![0]!;
-  const tuple = plainTuple(addressText(ip.get(1) ?? ip.get(3)!), addressText(ip.get(2) ?? ip.get(4)!));
+  const tuple = plainTuple(textOf(ip.get(1) ?? ip.get(3)!), textOf(ip.get(2) ?? ip.get(4)!));
   // a protocol that has ports is shown with them even where the kernel does not know them (DCCP since 6.16)
   const [source, destination] = PORTS.map((type) => proto.get(type)?.readUInt16BE(0) ?? 0);
   if (protocol === GRE) tuple.keys = { source: source!, destination: destination! };

@@ -120,7 +120,8 @@ function loopback(r: Random): ReturnType<Plans> {
   const filter = `${counting(r, 6, isIpv6, { chains: ['INPUT', 'OUTPUT'] })}${drop}`;
   const mangle = [...states, ...devices].join('\n');
   const tables = { raw, mangle, filter, ...(r.chance(0.5) ? { nat } : {}) };
-  const flows: FlowMaker[] = [TcpFlow, CleanTcpFlow, CleanTcpFlow, UdpFlow, QuestionFlow, EchoFlow, SctpFlow];
+  // no RST that ends its connection before it arrives (docs/kernel-differences.md)
+  const flows: FlowMaker[] = [CleanTcpFlow, CleanTcpFlow, UdpFlow, QuestionFlow, EchoFlow, SctpFlow];
   const sides: readonly Sides[] = ['rr', 'rr', 'rr', 'rb', 'ar'];
   return { isIpv6, tables, sysctls: sysctls(r, 'acct tcp_loose'), flows, sides, isDeaf: true };
 }

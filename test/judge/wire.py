@@ -60,7 +60,7 @@ def injector(dev):
 
 
 class Tap:
-    """All that passes r0 and r1; the ring copies each packet when it passes, before the stack writes into it."""
+    """All that passes r0 and r1, and what arrives on lo; the ring copies each packet when it passes, before the stack writes into it."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
@@ -68,7 +68,7 @@ class Tap:
         self.socket.setsockopt(SOL_PACKET, PACKET_VERSION, struct.pack('i', 1))
         self.socket.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack('IIII', 65536, SLOTS // 32, SLOT, SLOTS))
         self.ring = mmap.mmap(self.socket.fileno(), SLOTS * SLOT, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self.devices = {i: {'r0': 0, 'r1': 1}.get(n) for i, n in socket.if_nameindex()}
+        self.devices = {i: {'r0': 0, 'r1': 1, 'lo': 2}.get(n) for i, n in socket.if_nameindex()}
         self.slot = 0
 
     def drain(self, out):
@@ -80,7 +80,7 @@ class Tap:
                 return
             protocol, index, _, kind = struct.unpack_from('!H', ring, at + 34)[0], *struct.unpack_from('iHB', ring, at + 36)
             dev = self.devices.get(index)
-            if dev is not None and protocol in (0x0800, 0x86dd):
+            if dev is not None and protocol in (0x0800, 0x86dd) and not (dev == 2 and kind == OUTGOING):
                 out.append(struct.pack('<QBBH', sec * 10**9 + nsec, dev, kind == OUTGOING, snap) + ring[at + mac:at + mac + snap])
             struct.pack_into('I', ring, at, 0)
             self.slot = (self.slot + 1) % SLOTS
@@ -132,7 +132,7 @@ class Log:
                 continue
             body = record.split(b';', 1)[-1].split(b'\n')[0]
             if re.search(rb'IN=(r0|r1|lo)? OUT=(r0|r1|lo)?( |$)', body):
-                self.lines.append(body + b'\n')
+                self.lines.append(body.replace(b'\\x0a', b'\n') + b'\n')
 
     def close(self, path):
         self.drain()

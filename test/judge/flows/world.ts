@@ -45,6 +45,8 @@ export class World {
   private readonly hosts: readonly Host[];
   private readonly ids: Identification;
   private out: Emitted[] = [];
+  /** What left on lo and has not arrived yet. */
+  private looped: Uint8Array[] = [];
   private attempts = 0;
   /** Attempts to send of which something drawn at random showed. */
   readonly drawn: number[] = [];
@@ -77,6 +79,10 @@ export class World {
     host.load(loadRules(options.rules4, 'rules.v4', 2));
     host.load(loadRules(options.rules6, 'rules.v6', 10));
     host.onEmit = (bytes, start, end, dev, kind) => {
+      if (dev === host.interfaceIndex('lo') && kind !== EMIT_DELIVERED) {
+        this.looped.push(bytes.slice(start, end));
+        return;
+      }
       const side = kind === EMIT_DELIVERED ? 'r' : dev === host.interfaceIndex('r0') ? 'a' : 'b';
       const read = readEmitted(Buffer.from(bytes.subarray(start, end)), side);
       if (read !== null) this.out.push(read);
@@ -130,6 +136,8 @@ export class World {
       const dev = host.interfaceIndex(side === 'a' ? 'r0' : 'r1');
       host.receive(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, dev);
     }
+    for (let left = this.looped.shift(); left !== undefined; left = this.looped.shift())
+      host.receive(left, 0, left.length, left.length, LINKTYPE_RAW, host.interfaceIndex('lo'));
     return this.out;
   }
 
