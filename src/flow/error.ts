@@ -24,22 +24,9 @@ export interface LinePlace {
   line: number;
 }
 
-/** A word of a line and the column (from 1) at which it begins. */
-export interface Word {
-  text: string;
-  column: number;
-}
-
 /** A text in quotes for a message, cut short where it is long. */
 export function quoted(text: string): string {
   return text.length > 60 ? `"${text.slice(0, 57)}..."` : `"${text}"`;
-}
-
-/** Splits a line at blanks; what stands in square brackets stays one word (`[start=Sat Nov 21 11:36:27 2026]`). */
-export function splitWords(line: string, firstColumn = 1): Word[] {
-  const words: Word[] = [];
-  for (const m of line.matchAll(/\[[^\]]*\]\S*|\S+/g)) words.push({ text: m[0], column: m.index + firstColumn });
-  return words;
 }
 
 /** An unsigned decimal (or, with 0x, hexadecimal) number of at most `max`, or a FlowError at `column`. */

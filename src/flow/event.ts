@@ -1,16 +1,19 @@
 /** Event lines of `conntrack -E`, and those of `conntrack -E expect`. */
-import { FlowError, type LinePlace, quoted, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, quoted } from './error.js';
 import { expectationFromWords, formatExpectationLine } from './expectation.js';
 import { formatFlowLine, type LineOptions } from './line.js';
-import { type LineTail, parseFlowWords } from './parse-line.js';
+import { type LineTail, parseFlowFrom } from './parse-line.js';
 import type { ExpectationEvent, FlowEvent, FlowEventType } from './record.js';
 import { formatExpectationStamp, formatStamp, parseStamp } from './time.js';
+import { splitWords, WordScanner } from './words.js';
 
 /** `-o` of an event line. */
 export interface EventOptions extends LineOptions {
   /** `[epoch.microseconds]` and a tab in front, where the event has a time. */
   timestamp?: boolean;
 }
+
+const TYPES: readonly FlowEventType[] = ['NEW', 'UPDATE', 'DESTROY'];
 
 const PREFIX: Record<FlowEventType, string> = {
   NEW: '    [NEW] ',
@@ -32,11 +35,10 @@ export function formatOrigin(e: FlowEvent): string {
 
 /** An event from a line; FlowError says what is wrong and where. */
 export function parseEventLine(text: string, place: LinePlace): FlowEvent {
-  const words = splitWords(text);
-  const timestampUs = takeStamp(words);
-  const type = takeType(words, place);
+  const scan = new WordScanner(text);
+  const { timestampUs, type } = readHead(scan, place);
   const tail: LineTail = { userspace: false, portid: null, progname: null };
-  const record = parseFlowWords(words, place, tail);
+  const record = parseFlowFrom(text, scan.end, place, tail);
   return { type, record, timestampUs, portid: tail.portid, progname: tail.progname };
 }
 
@@ -48,22 +50,19 @@ export function formatExpectationEventLine(e: ExpectationEvent, o: { timestamp?:
 
 /** An event of an expectation from a line; FlowError says what is wrong and where. */
 export function parseExpectationEventLine(text: string, place: LinePlace): ExpectationEvent {
-  const words = splitWords(text);
-  const timestampUs = takeStamp(words);
-  const type = takeType(words, place);
-  return { type, record: expectationFromWords(words, place), timestampUs };
+  const scan = new WordScanner(text);
+  const { timestampUs, type } = readHead(scan, place);
+  return { type, record: expectationFromWords(splitWords(text.slice(scan.end), scan.end + 1), place), timestampUs };
 }
 
-function takeStamp(words: Word[]): number | null {
-  const us = words.length > 0 ? parseStamp(words[0].text) : null;
-  if (us !== null) words.shift();
-  return us;
-}
-
-function takeType(words: Word[], place: LinePlace): FlowEventType {
-  const word = words.shift();
-  const name = word?.text.slice(1, -1);
-  if (word && word.text === `[${name}]` && (name === 'NEW' || name === 'UPDATE' || name === 'DESTROY')) return name;
-  const got = word ? `, got ${quoted(word.text)}` : '';
-  throw new FlowError(`expected [NEW], [UPDATE] or [DESTROY]${got}`, place.file, place.line, word?.column ?? 1);
+/** Reads what stands before the connection: a stamp perhaps, and what happened. */
+function readHead(scan: WordScanner, place: LinePlace): { timestampUs: number | null; type: FlowEventType } {
+  scan.next();
+  const timestampUs = parseStamp(scan.word());
+  if (timestampUs !== null) scan.next();
+  const word = scan.word();
+  const type = TYPES.find((t) => word.length === t.length + 2 && word === `[${t}]`);
+  if (type !== undefined) return { timestampUs, type };
+  const got = word === '' ? '' : `, got ${quoted(word)}`;
+  throw new FlowError(`expected [NEW], [UPDATE] or [DESTROY]${got}`, place.file, place.line, scan.start + 1);
 }

@@ -1,7 +1,7 @@
 /** Expectations as lines: `conntrack -L expect`, and /proc/net/nf_conntrack_expect. */
-import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import { procAddress, tuple } from './line.js';
-import { readTupleField, TupleReader } from './parse-line.js';
+import { TupleReader } from './parse-tuple.js';
 import {
   EXPECT_INACTIVE,
   EXPECT_PERMANENT,
@@ -13,6 +13,7 @@ import {
   plainTuple,
 } from './record.js';
 import { formatExpectationStamp, parseStamp } from './time.js';
+import { splitWords, type Word } from './words.js';
 
 const FLAGS: readonly (readonly [number, string])[] = [
   [EXPECT_PERMANENT, 'PERMANENT'],
@@ -125,7 +126,7 @@ function readExpectation(words: Word[], place: LinePlace, tupleCount: 1 | 3): Ex
       const field = name.replace(/^(mask|master)-/, '');
       if (field === 'src') tuples.push(new TupleReader(column));
       const current = tuples[tuples.length - 1];
-      if (!current || !readTupleField(current, field, value, place, valueColumn)) {
+      if (!current?.read(field, value, place, valueColumn)) {
         fail(`unknown field ${quoted(name)}`, column);
       }
     }
@@ -155,8 +156,8 @@ function readExpectation(words: Word[], place: LinePlace, tupleCount: 1 | 3): Ex
 
 /** The line does not name the master's protocol; its fields tell which form its tuple has. */
 function masterProtocol(t: TupleReader, protocol: number): number {
-  if (t.fields.has('sport')) return PROTO_TCP;
-  if (t.fields.has('srckey')) return PROTO_GRE;
+  if (t.sport >= 0) return PROTO_TCP;
+  if (t.srckey >= 0) return PROTO_GRE;
   return protocol;
 }
 

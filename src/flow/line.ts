@@ -4,7 +4,7 @@
  *
  * Tables of a million connections are printed with this: one string is added to, without arrays in between.
  */
-import { canonicalAddress, formatIpv6Full, parseAddress } from './address.js';
+import { formatIpv6Full, parseAddress } from './address.js';
 import { protocolColumn, stateNames } from './names.js';
 import {
   type FlowCounters,
@@ -119,7 +119,7 @@ function procTuple(t: FlowTuple, bare: boolean): string {
 /** An address as the kernel prints it: all digits of IPv6. */
 export function procAddress(text: string): string {
   const parsed = text.includes(':') ? parseAddress(text) : null;
-  return parsed ? formatIpv6Full(parsed.words) : (canonicalAddress(text) ?? text);
+  return parsed === null ? text : formatIpv6Full(parsed.words);
 }
 
 function layer3(family: number): string {

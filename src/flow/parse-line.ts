@@ -2,13 +2,12 @@
  * Lines back into records: any line of `conntrack -L` in its default and extended forms, of /proc/net/nf_conntrack and of the
  * older /proc/net/ip_conntrack. One parser serves all: the forms differ only in which fields are there.
  */
-import { formatAddress, parseAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, tupleKind } from './names.js';
+import { isTupleNumber, TupleReader } from './parse-tuple.js';
 import {
   type FlowCounters,
   type FlowRecord,
-  type FlowTuple,
   newRecord,
   PROTO_DCCP,
   plainTuple,
@@ -18,71 +17,10 @@ import {
   STATUS_SEEN_REPLY,
 } from './record.js';
 import { parseCtime } from './time.js';
+import { type Word, WordScanner } from './words.js';
 
 const U16 = 0xffff;
 const U32 = 0xffffffff;
-
-/** One tuple while its words are read. */
-export class TupleReader {
-  source = '';
-  destination = '';
-  family: 0 | 2 | 10 = 0;
-  /** Number of transport fields by name: sport dport type code id srckey dstkey. */
-  readonly fields = new Map<string, number>();
-  /** Where it began, for messages. */
-  readonly column: number;
-
-  constructor(column: number) {
-    this.column = column;
-  }
-
-  /** The finished tuple; a FlowError where a field is missing. `lenient`: no transport part is fine too. */
-  finish(protocol: number, lenient: boolean, place: LinePlace): FlowTuple {
-    const t = plainTuple(this.source, this.destination);
-    const need = (name: string): number => {
-      const value = this.fields.get(name);
-      if (value === undefined) throw new FlowError(`${name}= is missing`, place.file, place.line, this.column);
-      return value;
-    };
-    if (this.destination === '') throw new FlowError('dst= is missing', place.file, place.line, this.column);
-    const kind = tupleKind(protocol);
-    if (kind === 'none' || (lenient && this.fields.size === 0)) return t;
-    if (kind === 'ports') t.ports = { source: need('sport'), destination: need('dport') };
-    else if (kind === 'icmp') t.icmp = { type: need('type'), code: need('code'), id: need('id') };
-    else t.keys = { source: need('srckey'), destination: need('dstkey') };
-    return t;
-  }
-}
-
-const TUPLE_FIELDS: Record<string, number> = {
-  sport: U16,
-  dport: U16,
-  type: 255,
-  code: 255,
-  id: U16,
-  srckey: U16,
-  dstkey: U16,
-};
-
-/** Reads `src=`, `dst=` or a transport field into a tuple; false: the name is none of these. */
-export function readTupleField(t: TupleReader, name: string, value: string, place: LinePlace, column: number): boolean {
-  if (name === 'src' || name === 'dst') {
-    const parsed = parseAddress(value);
-    if (parsed === null) throw new FlowError(`${quoted(value)} is not an address`, place.file, place.line, column);
-    if (t.family !== 0 && t.family !== parsed.family) {
-      throw new FlowError('IPv4 and IPv6 addresses in one tuple', place.file, place.line, column);
-    }
-    t.family = parsed.family;
-    const text = formatAddress(parsed.family, parsed.words);
-    if (name === 'src') t.source = text;
-    else t.destination = text;
-    return true;
-  }
-  const max = TUPLE_FIELDS[name];
-  if (max === undefined) return false;
-  t.fields.set(name, parseUnsigned(value, max, name, place, column));
-  return true;
-}
 
 /** What a line says after the connection itself: only event lines have it. */
 export interface LineTail {
@@ -108,14 +46,14 @@ export function readTail(word: Word, tail: LineTail, place: LinePlace): void {
   else tail.portid = parseUnsigned(text.slice(eq + 1), U32, name, place, column + eq + 1);
 }
 
-/** A connection from a line; FlowError says what is wrong and where. `firstColumn`: column of the first character. */
-export function parseFlowLine(text: string, place: LinePlace, firstColumn = 1): FlowRecord {
-  return new LineReader(splitWords(text, firstColumn), place, null).read();
+/** A connection from a line; FlowError says what is wrong and where. */
+export function parseFlowLine(text: string, place: LinePlace): FlowRecord {
+  return new LineReader(text, 0, place, null).read();
 }
 
-/** As parseFlowLine, for the words of an event line, whose tail goes into `tail`. */
-export function parseFlowWords(words: Word[], place: LinePlace, tail: LineTail | null): FlowRecord {
-  return new LineReader(words, place, tail).read();
+/** As parseFlowLine, for an event's line from the place where the connection begins; the line's end goes into `tail`. */
+export function parseFlowFrom(text: string, from: number, place: LinePlace, tail: LineTail): FlowRecord {
+  return new LineReader(text, from, place, tail).read();
 }
 
 /** As parseFlowLine for a line of /proc/net/nf_conntrack, whose `use` counts the reader. */
@@ -126,212 +64,265 @@ export function parseProcLine(text: string, place: LinePlace): FlowRecord {
 }
 
 class LineReader {
-  private readonly words: Word[];
+  private readonly scan: WordScanner;
   private readonly place: LinePlace;
   private readonly tail: LineTail | null;
-  private at = 0;
-  private readonly tuples: TupleReader[] = [];
-  private readonly counts: (FlowCounters | null)[] = [null, null];
+  private original: TupleReader | null = null;
+  private reply: TupleReader | null = null;
+  private originalCounters: FlowCounters | null = null;
+  private replyCounters: FlowCounters | null = null;
   private replied = true;
-  private r: FlowRecord = newRecord(2, 0, plainTuple('', ''), plainTuple('', ''));
+  private readonly r: FlowRecord = newRecord(2, 0, NO_TUPLE, NO_TUPLE);
 
-  constructor(words: Word[], place: LinePlace, tail: LineTail | null) {
-    this.words = words;
+  constructor(text: string, from: number, place: LinePlace, tail: LineTail | null) {
+    this.scan = new WordScanner(text, from);
     this.place = place;
     this.tail = tail;
   }
 
   read(): FlowRecord {
+    const { scan } = this;
+    scan.next();
     const family = this.readLayer3();
     this.readLayer4();
-    this.readTiming();
-    for (; this.at < this.words.length; this.at++) this.readWord(this.words[this.at]);
+    for (let more = this.readTiming(); more; more = scan.next()) this.readWord();
     this.finish(family);
     return this.r;
   }
 
-  private fail(message: string, word: Word | undefined): never {
-    const last = this.words[this.words.length - 1];
-    const column = word ? word.column : last ? last.column + last.text.length : 1;
+  private failAt(message: string, column: number): never {
     throw new FlowError(message, this.place.file, this.place.line, column);
   }
 
-  private number(word: Word, skip: number, max: number, what: string): number {
-    return parseUnsigned(word.text.slice(skip), max, what, this.place, word.column + skip);
+  /** Fails at the word, which behind the last one is the end of the line. */
+  private fail(message: string): never {
+    const { start, text } = this.scan;
+    return this.failAt(message, (start < text.length ? start : text.trimEnd().length) + 1);
+  }
+
+  /** The word's number from its character `skip` on. */
+  private number(skip: number, max: number, what: string): number {
+    const { text, start, end } = this.scan;
+    let value = 0;
+    for (let i = start + skip; i < end; i++) {
+      const c = text.charCodeAt(i);
+      if (c < 48 || c > 57) value = Number.NaN;
+      else value = value * 10 + (c - 48);
+    }
+    if (value <= max && end > start + skip) return value;
+    return parseUnsigned(text.slice(start + skip, end), max, what, this.place, start + skip + 1);
   }
 
   private readLayer3(): 0 | 2 | 10 {
-    const word = this.words[0];
-    if (word?.text !== 'ipv4' && word?.text !== 'ipv6') return 0;
-    const family = word.text === 'ipv4' ? 2 : 10;
-    if (this.words[1]?.text !== String(family)) this.fail(`expected ${family} after ${word.text}`, this.words[1]);
-    this.at = 2;
+    const { scan } = this;
+    const word = scan.word();
+    if (word !== 'ipv4' && word !== 'ipv6') return 0;
+    const family = word === 'ipv4' ? 2 : 10;
+    scan.next();
+    if (scan.word() !== String(family)) this.fail(`expected ${family} after ${word}`);
+    scan.next();
     return family;
   }
 
   private readLayer4(): void {
-    const name = this.words[this.at];
-    const number = this.words[this.at + 1];
-    if (!name || !/^[a-z][a-z0-9-]*$/.test(name.text)) {
-      this.fail(`expected a protocol name${name ? `, got ${quoted(name.text)}` : ''}`, name);
+    const { scan } = this;
+    const name = scan.word();
+    const column = scan.start + 1;
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+      this.fail(`expected a protocol name${name === '' ? '' : `, got ${quoted(name)}`}`);
     }
-    if (!number) this.fail('expected the protocol number', undefined);
-    this.r.protocol = this.number(number, 0, 255, 'the protocol number');
-    const known = protocolNumber(name.text);
-    if (known >= 0 && known !== this.r.protocol) {
-      this.fail(`${name.text} is protocol ${known}, not ${this.r.protocol}`, number);
-    }
-    if (known < 0 && name.text !== 'unknown') this.fail(`unknown protocol name ${quoted(name.text)}`, name);
-    this.at += 2;
+    if (!scan.next()) this.fail('expected the protocol number');
+    this.r.protocol = this.number(0, 255, 'the protocol number');
+    const known = protocolNumber(name);
+    if (known >= 0 && known !== this.r.protocol) this.fail(`${name} is protocol ${known}, not ${this.r.protocol}`);
+    if (known < 0 && name !== 'unknown') this.failAt(`unknown protocol name ${quoted(name)}`, column);
   }
 
-  private readTiming(): void {
-    let word: Word | undefined = this.words[this.at];
-    if (word && /^\d+$/.test(word.text)) {
-      this.r.timeout = this.number(word, 0, U32, 'the timeout');
-      word = this.words[++this.at];
+  /** Reads timeout and state; whether another word follows, at which the scanner then stands. */
+  private readTiming(): boolean {
+    const { scan } = this;
+    if (!scan.next()) return false;
+    const first = scan.text.charCodeAt(scan.start);
+    if (first >= 48 && first <= 57 && isNumber(scan)) {
+      this.r.timeout = this.number(0, U32, 'the timeout');
+      if (!scan.next()) return false;
     }
-    if (!word || !/^[A-Z][A-Z0-9_]*$/.test(word.text)) return;
-    const state = stateNumber(this.r.protocol, word.text);
+    const c = scan.text.charCodeAt(scan.start);
+    if (c < 65 || c > 90) return true;
+    const word = scan.word();
+    if (!/^[A-Z][A-Z0-9_]*$/.test(word)) return true;
+    const state = stateNumber(this.r.protocol, word);
     // Kernels that still tracked DCCP gave it states; they mean nothing now.
     if (state < 0 && this.r.protocol !== PROTO_DCCP) {
       const known = stateNames(this.r.protocol).join(' ');
-      const which = protocolName(this.r.protocol);
-      this.fail(`${which} has no state ${quoted(word.text)}${known ? ` (it has ${known})` : ''}`, word);
+      this.fail(`${protocolName(this.r.protocol)} has no state ${quoted(word)}${known ? ` (it has ${known})` : ''}`);
     }
     if (state >= 0) this.r.state = state;
-    this.at++;
+    return scan.next();
   }
 
-  private readWord(word: Word): void {
-    if (word.text.startsWith('[')) {
-      this.readBracket(word);
+  private readWord(): void {
+    const { text, start, end } = this.scan;
+    if (text.charCodeAt(start) === 91 /* [ */) {
+      this.readBracket();
       return;
     }
-    if (word.text === 'labels') {
-      // Some are set, and none of them has a name.
-      this.r.labels = [''];
+    let eq = start;
+    while (eq < end && text.charCodeAt(eq) !== 61 /* = */) eq++;
+    if (eq === end || eq === start) {
+      this.readBare();
       return;
     }
-    const eq = word.text.indexOf('=');
-    if (eq <= 0) this.fail(`expected NAME=VALUE, got ${quoted(word.text)}`, word);
-    const name = word.text.slice(0, eq);
-    const value = word.text.slice(eq + 1);
-    if (name === 'src') {
-      if (this.tuples.length === 2) this.fail('a third src=', word);
-      this.tuples.push(new TupleReader(word.column));
-    }
-    const tuple = this.tuples[this.tuples.length - 1];
+    const name = text.slice(start, eq);
+    if (name === 'src') this.beginTuple();
+    const t = this.reply ?? this.original;
     // The connection's own id= follows both tuples; an ICMP tuple has one too, and it comes first.
-    const ownId = name === 'id' && (tupleKind(this.r.protocol) !== 'icmp' || tuple?.fields.has('id') === true);
-    if (!ownId && (name in TUPLE_FIELDS || name === 'dst') && !tuple) this.fail(`${name}= before src=`, word);
-    if (!ownId && tuple && readTupleField(tuple, name, value, this.place, word.column + eq + 1)) return;
-    this.readField(name, value, word, eq + 1);
+    const isOwnId = name === 'id' && (t === null || t.id >= 0 || tupleKind(this.r.protocol) !== 'icmp');
+    if (t !== null) {
+      if (!isOwnId && t.read(name, text.slice(eq + 1, end), this.place, eq + 2)) return;
+    } else if (name === 'dst' || (isTupleNumber(name) && !(isOwnId && tupleKind(this.r.protocol) !== 'icmp'))) {
+      this.fail(`${name}= before src=`);
+    }
+    this.readField(name, eq + 1 - start);
   }
 
-  private readField(name: string, value: string, word: Word, skip: number): void {
-    const r = this.r;
+  private readBare(): void {
+    // Labels are set, and none of them has a name.
+    if (this.scan.word() === 'labels') this.r.labels = [''];
+    else this.fail(`expected NAME=VALUE, got ${quoted(this.scan.word())}`);
+  }
+
+  private beginTuple(): void {
+    const t = new TupleReader(this.scan.start + 1);
+    if (this.original === null) this.original = t;
+    else if (this.reply === null) this.reply = t;
+    else this.fail('a third src=');
+  }
+
+  private readField(name: string, skip: number): void {
+    const { r, scan } = this;
     switch (name) {
       case 'packets':
       case 'bytes':
-        this.readCounter(name, word, skip);
+        this.readCounter(name, skip);
         return;
       case 'zone-orig':
-        r.zoneOriginal = this.number(word, skip, U16, name);
+        r.zoneOriginal = this.number(skip, U16, name);
         return;
       case 'zone-reply':
-        r.zoneReply = this.number(word, skip, U16, name);
+        r.zoneReply = this.number(skip, U16, name);
         return;
       case 'zone':
-        r.zoneOriginal = r.zoneReply = this.number(word, skip, U16, name);
+        r.zoneOriginal = r.zoneReply = this.number(skip, U16, name);
         return;
       case 'mark':
-        r.mark = this.number(word, skip, U32, name);
+        r.mark = this.number(skip, U32, name);
         return;
       case 'use':
-        r.use = this.number(word, skip, U32, name);
+        r.use = this.number(skip, U32, name);
         return;
       case 'id':
-        r.id = this.number(word, skip, U32, name);
+        r.id = this.number(skip, U32, name);
         return;
       case 'delta-time':
-        r.ageSeconds = this.number(word, skip, Number.MAX_SAFE_INTEGER, name);
+        r.ageSeconds = this.number(skip, Number.MAX_SAFE_INTEGER, name);
         return;
       case 'secctx':
-        r.secctx = value;
+        r.secctx = this.value(skip);
         return;
       case 'helper':
-        r.helper = value;
+        r.helper = this.value(skip);
         return;
       case 'labels':
-        r.labels = value === '' ? [] : value.split(',');
+        r.labels = this.value(skip) === '' ? [] : this.value(skip).split(',');
         return;
       case 'secmark': // old kernels; secctx says more
-        this.number(word, skip, U32, name);
+        this.number(skip, U32, name);
         return;
       case 'timeout':
       case 'stream_timeout':
-        this.readGreTimeout(name, word, skip);
+        this.readGreTimeout(name, skip);
         return;
       case 'portid':
       case 'progname':
-        if (this.tail === null) this.fail(`${name}= without [USERSPACE]`, word);
-        readTail(word, this.tail, this.place);
+        if (this.tail === null) this.fail(`${name}= without [USERSPACE]`);
+        readTail({ text: scan.word(), column: scan.start + 1 }, this.tail, this.place);
         return;
       default:
-        this.fail(`unknown field ${quoted(name)}`, word);
+        this.fail(`unknown field ${quoted(name)}`);
     }
   }
 
-  private readCounter(name: 'packets' | 'bytes', word: Word, skip: number): void {
-    const direction = this.tuples.length - 1;
-    if (direction < 0) this.fail(`${name}= before src=`, word);
-    let c = this.counts[direction];
-    if (c === null) {
-      c = { packets: 0, bytes: 0 };
-      this.counts[direction] = c;
-    }
-    c[name] = this.number(word, skip, Number.MAX_SAFE_INTEGER, name);
+  private value(skip: number): string {
+    const { text, start, end } = this.scan;
+    return text.slice(start + skip, end);
   }
 
-  private readGreTimeout(name: string, word: Word, skip: number): void {
-    const text = word.text.endsWith(',') ? word.text.slice(0, -1) : word.text;
-    const value = this.number({ text, column: word.column }, skip, U32, name);
-    if (this.r.greTimeouts === null) this.r.greTimeouts = { timeout: 0, stream: 0 };
+  private readCounter(name: 'packets' | 'bytes', skip: number): void {
+    const value = this.number(skip, Number.MAX_SAFE_INTEGER, name);
+    if (this.reply !== null) {
+      this.replyCounters ??= { packets: 0, bytes: 0 };
+      this.replyCounters[name] = value;
+    } else if (this.original !== null) {
+      this.originalCounters ??= { packets: 0, bytes: 0 };
+      this.originalCounters[name] = value;
+    } else this.fail(`${name}= before src=`);
+  }
+
+  private readGreTimeout(name: string, skip: number): void {
+    const word = this.value(skip);
+    const digits = word.endsWith(',') ? word.slice(0, -1) : word;
+    const value = parseUnsigned(digits, U32, name, this.place, this.scan.start + skip + 1);
+    this.r.greTimeouts ??= { timeout: 0, stream: 0 };
     if (name === 'timeout') this.r.greTimeouts.timeout = value;
     else this.r.greTimeouts.stream = value;
   }
 
-  private readBracket(word: Word): void {
-    const r = this.r;
-    const time = /^\[(start|stop)=(.*)\]$/.exec(word.text);
-    if (time) {
-      const ns = parseCtime(time[2]);
-      if (ns === null) this.fail(`expected a time such as "Sat Nov 21 09:08:33 2026", got ${quoted(time[2])}`, word);
-      if (time[1] === 'start') r.startNs = ns;
-      else r.stopNs = ns;
-    } else if (word.text === '[UNREPLIED]') this.replied = false;
-    else if (word.text === '[ASSURED]') r.status |= STATUS_ASSURED;
-    else if (word.text === '[OFFLOAD]') r.status |= STATUS_OFFLOAD;
-    else if (word.text === '[HW_OFFLOAD]') r.status |= STATUS_HW_OFFLOAD;
-    else if (word.text === '[USERSPACE]' && this.tail) readTail(word, this.tail, this.place);
-    else this.fail(`unknown flag ${quoted(word.text)}`, word);
+  private readBracket(): void {
+    const { r, scan } = this;
+    const word = scan.word();
+    if (word === '[ASSURED]') r.status |= STATUS_ASSURED;
+    else if (word === '[UNREPLIED]') this.replied = false;
+    else if (word === '[OFFLOAD]') r.status |= STATUS_OFFLOAD;
+    else if (word === '[HW_OFFLOAD]') r.status |= STATUS_HW_OFFLOAD;
+    else if (word === '[USERSPACE]' && this.tail !== null) this.tail.userspace = true;
+    else this.readTime(word);
+  }
+
+  private readTime(word: string): void {
+    const time = /^\[(start|stop)=(.*)\]$/.exec(word);
+    if (time === null) this.fail(`unknown flag ${quoted(word)}`);
+    const ns = parseCtime(time[2]);
+    if (ns === null) this.fail(`expected a time such as "Sat Nov 21 09:08:33 2026", got ${quoted(time[2])}`);
+    if (time[1] === 'start') this.r.startNs = ns;
+    else this.r.stopNs = ns;
   }
 
   private finish(family: 0 | 2 | 10): void {
-    const r = this.r;
-    if (this.tuples.length < 2) this.fail(this.tuples.length === 0 ? 'no src=' : 'no second src=', undefined);
-    const [original, reply] = this.tuples;
-    const lenient = r.protocol === PROTO_DCCP;
-    r.original = original.finish(r.protocol, lenient, this.place);
-    r.reply = reply.finish(r.protocol, lenient, this.place);
+    const { r, original, reply } = this;
+    if (original === null || reply === null) this.fail(original === null ? 'no src=' : 'no second src=');
+    const isLenient = r.protocol === PROTO_DCCP;
+    r.original = original.finish(r.protocol, isLenient, this.place);
+    r.reply = reply.finish(r.protocol, isLenient, this.place);
     r.family = original.family as 2 | 10;
-    if (reply.family !== original.family || (family !== 0 && family !== original.family)) {
-      const at = { text: '', column: family !== 0 && family !== original.family ? original.column : reply.column };
-      this.fail('addresses of another family than the rest of the line', at);
+    const isOther = family !== 0 && family !== original.family;
+    if (isOther || reply.family !== original.family) {
+      this.failAt('addresses of another family than the rest of the line', (isOther ? original : reply).column);
     }
     if (this.replied) r.status |= STATUS_SEEN_REPLY;
-    const [a, b] = this.counts;
+    const a = this.originalCounters;
+    const b = this.replyCounters;
     if (a || b) r.counters = { original: a ?? { packets: 0, bytes: 0 }, reply: b ?? { packets: 0, bytes: 0 } };
   }
+}
+
+/** Stands in a record until its tuples are read. */
+const NO_TUPLE = plainTuple('', '');
+
+function isNumber(scan: WordScanner): boolean {
+  for (let i = scan.start; i < scan.end; i++) {
+    const c = scan.text.charCodeAt(i);
+    if (c < 48 || c > 57) return false;
+  }
+  return true;
 }

@@ -1,6 +1,6 @@
 /** conntrack(8)'s XML back into records: connections, expectations, and events of both. */
 import { canonicalAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import { stateNumber, tupleKind } from './names.js';
 import { type LineTail, readTail } from './parse-line.js';
 import {
@@ -21,6 +21,7 @@ import {
   STATUS_ASSURED,
   STATUS_SEEN_REPLY,
 } from './record.js';
+import { splitWords } from './words.js';
 import { readElement, type XmlNode } from './xml-reader.js';
 
 /**

@@ -3,7 +3,7 @@
  * `-g` stands for -r where the destination was translated, `-n` for -q where the source was.
  */
 import { canonicalAddress } from './address.js';
-import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords, type Word } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import { formatOrigin } from './event.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames, tupleKind } from './names.js';
 import { type LineTail, readTail } from './parse-line.js';
@@ -14,6 +14,7 @@ import {
   type FlowTuple,
   isTranslated,
   newRecord,
+  PROTO_DCCP,
   PROTO_ICMP,
   PROTO_ICMPV6,
   PROTO_SCTP,
@@ -26,6 +27,7 @@ import {
   STATUS_OFFLOAD,
   STATUS_SEEN_REPLY,
 } from './record.js';
+import { splitWords, type Word } from './words.js';
 
 /** The status bits that `-u` takes; the others are the kernel's own business. */
 const SETTABLE =
@@ -36,25 +38,27 @@ const TYPES: readonly FlowEventType[] = ['NEW', 'UPDATE', 'DESTROY'];
 
 /** A connection as `conntrack -L -o save` prints it, without the line end. Mark, labels and helper have no place in it. */
 export function formatSaveLine(r: FlowRecord, command = '-A'): string {
-  const words = [command];
-  if (r.timeout !== null) words.push('-t', String(r.timeout));
-  const names = statusNames(r.status & SETTABLE);
-  words.push('-u', names.length > 0 ? names.join(',') : 'UNSET');
+  let s = r.timeout === null ? `${command} -u ` : `${command} -t ${r.timeout} -u `;
+  s += statusText(r.status & SETTABLE);
   if (r.zoneOriginal === r.zoneReply) {
-    if (r.zoneOriginal) words.push('-w', String(r.zoneOriginal));
+    if (r.zoneOriginal) s += ` -w ${r.zoneOriginal}`;
   } else {
-    if (r.zoneOriginal) words.push('--orig-zone', String(r.zoneOriginal));
-    if (r.zoneReply) words.push('--reply-zone', String(r.zoneReply));
+    if (r.zoneOriginal) s += ` --orig-zone ${r.zoneOriginal}`;
+    if (r.zoneReply) s += ` --reply-zone ${r.zoneReply}`;
   }
-  words.push('-s', r.original.source, '-d', r.original.destination);
-  words.push(isTranslated(r, false) ? '-g' : '-r', r.reply.source);
-  words.push(isTranslated(r, true) ? '-n' : '-q', r.reply.destination);
+  s += ` -s ${r.original.source} -d ${r.original.destination}`;
+  s += ` ${isTranslated(r, false) ? '-g' : '-r'} ${r.reply.source}`;
+  s += ` ${isTranslated(r, true) ? '-n' : '-q'} ${r.reply.destination}`;
   const name = protocolName(r.protocol);
-  words.push('-p', name === 'unknown' ? String(r.protocol) : name);
-  pushTransport(words, r);
-  if (r.state !== null) words.push('--state', stateNames(r.protocol)[r.state] ?? 'UNKNOWN');
-  if (r.vtags) words.push('--orig-vtag', String(r.vtags.original), '--reply-vtag', String(r.vtags.reply));
-  return words.join(' ');
+  s += ` -p ${name === 'unknown' ? r.protocol : name}${transport(r)}`;
+  if (r.state !== null) s += ` --state ${stateNames(r.protocol)[r.state] ?? 'UNKNOWN'}`;
+  return r.vtags ? `${s} --orig-vtag ${r.vtags.original} --reply-vtag ${r.vtags.reply}` : s;
+}
+
+function statusText(status: number): string {
+  if (status === 0) return 'UNSET';
+  if (status === (STATUS_SEEN_REPLY | STATUS_ASSURED)) return 'SEEN_REPLY,ASSURED';
+  return status === STATUS_SEEN_REPLY ? 'SEEN_REPLY' : statusNames(status).join(',');
 }
 
 /** An event as `conntrack -E -o save` prints it. */
@@ -62,21 +66,22 @@ export function formatSaveEvent(e: FlowEvent): string {
   return formatSaveLine(e.record, COMMAND[e.type]) + formatOrigin(e);
 }
 
-function pushTransport(words: string[], r: FlowRecord): void {
+function transport(r: FlowRecord): string {
   const o = r.original;
   const back = r.reply;
   // DCCP is not tracked any more and its ports (always 0) are left out.
-  if (protocolName(r.protocol) === 'dccp') return;
+  if (r.protocol === PROTO_DCCP) return '';
   if (o.ports && back.ports) {
-    words.push('--sport', String(o.ports.source), '--dport', String(o.ports.destination));
-    words.push('--reply-port-src', String(back.ports.source), '--reply-port-dst', String(back.ports.destination));
-  } else if (o.icmp) {
-    const v = r.protocol === PROTO_ICMPV6 ? 'icmpv6' : 'icmp';
-    words.push(`--${v}-type`, String(o.icmp.type), `--${v}-code`, String(o.icmp.code), `--${v}-id`, String(o.icmp.id));
-  } else if (o.keys && back.keys) {
-    words.push('--srckey', String(o.keys.source), '--dstkey', String(o.keys.destination));
-    words.push('--reply-key-src', String(back.keys.source), '--reply-key-dst', String(back.keys.destination));
+    const reply = ` --reply-port-src ${back.ports.source} --reply-port-dst ${back.ports.destination}`;
+    return ` --sport ${o.ports.source} --dport ${o.ports.destination}${reply}`;
   }
+  if (o.icmp) {
+    const v = r.protocol === PROTO_ICMPV6 ? 'icmpv6' : 'icmp';
+    return ` --${v}-type ${o.icmp.type} --${v}-code ${o.icmp.code} --${v}-id ${o.icmp.id}`;
+  }
+  if (!o.keys || !back.keys) return '';
+  const reply = ` --reply-key-src ${back.keys.source} --reply-key-dst ${back.keys.destination}`;
+  return ` --srckey ${o.keys.source} --dstkey ${o.keys.destination}${reply}`;
 }
 
 /** Query types and their replies (both kernels' invmap tables). */

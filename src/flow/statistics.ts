@@ -2,8 +2,9 @@
  * Statistics of connection tracking as text: `conntrack -S` (and -S expect), and /proc/net/stat/nf_conntrack. Both name their
  * counters; which ones there are depends on the kernel, so the names are kept as they came.
  */
-import { FlowError, type LinePlace, parseUnsigned, quoted, splitWords } from './error.js';
+import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import type { FlowStatistics } from './source.js';
+import { splitWords } from './words.js';
 
 const U32 = 0xffffffff;
 

@@ -5,7 +5,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** `Sat Nov 21 11:36:27 2026`, without the line end; in UTC, so that output does not depend on the machine, or in its own time zone. */
 export function formatCtime(ns: bigint, isLocal = false): string {
-  const d = clockOf(Number(ns / 1_000_000n), isLocal);
+  const d = clockOf(Number(ns / 1_000_000_000n) * 1000, isLocal);
   const clock = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
   const day = d.getUTCDate();
   return `${DAYS[d.getUTCDay()]} ${MONTHS[d.getUTCMonth()]} ${day < 10 ? ' ' : ''}${day} ${clock} ${d.getUTCFullYear()}`;

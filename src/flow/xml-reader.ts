@@ -6,7 +6,7 @@ export interface XmlNode {
   /** Name of the element. */
   name: string;
   /** Attributes, unescaped. */
-  attributes: Map<string, string>;
+  attributes: ReadonlyMap<string, string>;
   /** Elements in it, in order. */
   children: XmlNode[];
   /** Text between them, unescaped. */
@@ -20,7 +20,7 @@ const MAX_DEPTH = 16;
 
 /** The first element of a text, and where the text goes on after it. Throws a FlowError at what is no element. */
 export function readElement(text: string, place: LinePlace): { node: XmlNode; end: number } {
-  const top: XmlNode = { name: '', attributes: new Map(), children: [], text: '', column: 1 };
+  const top: XmlNode = { name: '', attributes: NO_ATTRIBUTES, children: [], text: '', column: 1 };
   const open: XmlNode[] = [top];
   for (let at = 0; ; ) {
     const tag = text.indexOf('<', at);
@@ -52,7 +52,19 @@ export function readElement(text: string, place: LinePlace): { node: XmlNode; en
   }
 }
 
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
+/** Whether a tag is nothing but a short name of letters: most are. */
+function isPlainName(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i) | 32;
+    if (c < 97 || c > 122) return false;
+  }
+  return text.length > 0 && text.length <= 40;
+}
+
 function readTag(inside: string, at: number, place: LinePlace): XmlNode {
+  if (isPlainName(inside)) return { name: inside, attributes: NO_ATTRIBUTES, children: [], text: '', column: at + 1 };
   const m = /^([A-Za-z][\w-]{0,40})((?:\s+[\w-]+="[^"<]*")*)\s*\/?$/.exec(inside);
   if (m === null) throw new FlowError('broken tag', place.file, place.line, at + 1);
   const attributes = new Map<string, string>();
