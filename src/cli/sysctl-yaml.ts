@@ -160,6 +160,15 @@ function scalarText(value: string): string {
 
 /** Whether an edit changed that setting and nothing else. */
 function isAsMeant(before: Document, edited: string, name: string, value: string): boolean {
+  try {
+    return isEditOf(before, edited, name, value);
+  } catch {
+    // more aliases than can be resolved
+    return false;
+  }
+}
+
+function isEditOf(before: Document, edited: string, name: string, value: string): boolean {
   const after = parseDocument(edited);
   if (after.errors.length > 0) return false;
   const wanted = (before.toJS() ?? {}) as { sysctl?: Record<string, unknown> | null };

@@ -176,6 +176,8 @@ const LINES: readonly (string | Line)[] = [
   '--dry-run -p good.conf',
   '-w -p good.conf',
   `-p good.conf ${NF}acct=3`,
+  '--dry-run --system',
+  '-r loose --dry-run --system',
   { args: ['-p', '-'], input: `${NF}udp_timeout=41\nbad\n` },
   { args: ['-p', 'good.conf', '-'], input: `${NF}udp_timeout=42\n` },
   `${NF}udp_timeout ${NF}tcp_loose ${NF}acct`,

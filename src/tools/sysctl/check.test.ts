@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkConf, findingText, nearestName } from './check.js';
 
@@ -125,11 +126,36 @@ describe('a file', () => {
   });
 });
 
+test('any text is checked', () => {
+  const name = fc.constantFrom(
+    `${NF}max`,
+    'net.nf_conntrack_max',
+    'net.ipv4.ip_conntrack_max',
+    `${NF}helper`,
+    'net.ipv4.conf.*.x',
+    'a/b',
+    '',
+  );
+  const value = fc.oneof(fc.integer().map(String), fc.string({ maxLength: 5 }));
+  const line = fc
+    .tuple(fc.constantFrom('', '-', ' '), name, fc.constantFrom('=', ' = ', ' '), value)
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
+      for (const f of checkConf(lines.join('\n'), 'f')) {
+        expect(f.line).toBeLessThanOrEqual(lines.join('\n').split('\n').length);
+        expect(findingText(f)).toMatch(/^f:\d+:\d+: (error|warning): ./);
+      }
+    }),
+  );
+});
+
 describe('nearestName', () => {
   test.each([
     [`${NF}tcp_lose`, `${NF}tcp_loose`],
     ['nf_conntrack_max', `${NF}max`],
     ['net.ipv4.ip_forwrd', 'net.ipv4.ip_forward'],
     ['something.else.altogether', null],
+    ['x'.repeat(100_000), null],
   ])('%s', (name, near) => expect(nearestName(name)).toBe(near));
 });

@@ -114,15 +114,19 @@ function checkValue(name: string, row: SysctlRow, line: ConfLine, read: SysctlRe
   for (const harm of harms(row, value, read)) say('warning', `${name} = ${value}: ${harm}`, valueColumn);
 }
 
+/** Longer names are none of ours misspelt. */
+const MOST_CHARS = 100;
+
 /** The name of the table that is most like another, where there is one that is much like it. */
 export function nearestName(name: string): string | null {
   let best: string | null = null;
   let least = Math.max(4, Math.floor(name.length / 8));
   const tail = name.slice(name.lastIndexOf('.') + 1);
+  if (name.length > MOST_CHARS) return null;
   for (const row of SYSCTLS.filter((r) => r.gone === null)) {
     for (const known of [row.name, ...row.wasNamed]) {
       const knownTail = known.slice(known.lastIndexOf('.') + 1);
-      const steps = Math.min(distance(name, known), distance(tail, knownTail) + 1);
+      const steps = Math.min(distance(name, known, least), distance(tail, knownTail, least - 1) + 1);
       if (steps >= least) continue;
       least = steps;
       best = row.name;
@@ -131,8 +135,9 @@ export function nearestName(name: string): string | null {
   return best;
 }
 
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
+/** Levenshtein's distance; `most` or more where it is not below that. */
+function distance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) >= most) return most;
   let before = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const now = [i];

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { globTest, isGlob, parseConf } from './conf.js';
 import { parseNumber } from './store.js';
@@ -23,6 +24,23 @@ describe('parseConf', () => {
   });
 
   test('nothing', () => expect(parseConf('')).toEqual([]));
+
+  test('any text: each line that is told of is there, at its column', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', '.', '/', '=', '-', '#', ' ', '\n', '\t', '*', '\r', '1'),
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(text, (source) => {
+        const lines = source.split('\n');
+        for (const l of parseConf(source)) {
+          const line = lines[l.line - 1]!;
+          expect(line.slice(l.column - 1).startsWith(l.name)).toBe(true);
+          if (l.kind === 'set') expect(line.slice(l.valueColumn - 1).startsWith(l.value)).toBe(true);
+        }
+      }),
+    );
+  });
 });
 
 describe('globTest', () => {
@@ -42,9 +60,32 @@ describe('globTest', () => {
     ['a[', 'a[', true],
     ['a.b', 'axb', false],
     ['a(b', 'a(b', true],
-    ['[z-a]', '[z-a]', true],
     ['[z-a]', 'z', false],
+    ['[!]a]', 'b', true],
+    ['[!]a]', ']', false],
+    ['[a-]', '-', true],
+    ['x[a-cz]y', 'xzy', true],
+    ['**b*', 'aab', true],
+    ['*ab', 'aaab', true],
+    ['*a?', 'aa', true],
+    ['', '', true],
+    ['', 'a', false],
+    ['*', '', true],
   ])('%s and %s: %s', (pattern, text, is) => expect(globTest(pattern)(text)).toBe(is));
+
+  test('many stars take no time', () => {
+    expect(globTest(`${'*a'.repeat(100)}b`)('a'.repeat(2000))).toBe(false);
+  });
+
+  test('agrees with a plain matcher', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 8 });
+    const plain = (p: string, t: string): boolean => {
+      if (p === '') return t === '';
+      if (p[0] === '*') return plain(p.slice(1), t) || (t !== '' && plain(p, t.slice(1)));
+      return t !== '' && (p[0] === '?' || p[0] === t[0]) && plain(p.slice(1), t.slice(1));
+    };
+    fc.assert(fc.property(text, text, (p, t) => globTest(p)(t) === plain(p, t)));
+  });
 
   test('what is a pattern', () => expect(['a.b', 'a*', 'a?', 'a['].map(isGlob)).toEqual([false, true, true, true]));
 });
