@@ -90,6 +90,10 @@ class Machine implements ConntrackWorld {
     });
   }
 
+  nowUs(): number {
+    return Date.now() * 1000;
+  }
+
   err(text: string): void {
     process.stderr.write(readable(text));
   }

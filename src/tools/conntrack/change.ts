@@ -43,7 +43,7 @@ export async function createExpectation(line: CommandLine, source: FlowSource): 
 /** -G and -D of an expectation. */
 export async function oneExpectation(line: CommandLine, source: FlowSource, output: Output): Promise<Done> {
   const key = expectationKeyOf(line);
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   try {
     if (line.command === 'D') {
       if (line.own.dryRun) output.add(printer.expectation(await source.getExpectation(key)));
@@ -52,8 +52,10 @@ export async function oneExpectation(line: CommandLine, source: FlowSource, outp
   } catch (error) {
     throw failureOf(error, 'expect');
   }
-  const words = line.own.dryRun ? 'expectations would be deleted.' : 'expectations have been shown.';
-  return { count: 1, words: line.command === 'D' && !line.own.dryRun ? '' : words };
+  if (line.command === 'G') return { count: 1, words: '' };
+  if (line.own.dryRun) return { count: 1, words: 'expectations would be deleted.' };
+  // the original counts those that it shows, which are none, and ends with status 1 for that
+  return { count: 0, words: 'expectations have been shown.' };
 }
 
 /** -D of connections. What is to be undone is on the disk before it is deleted. */
@@ -64,7 +66,7 @@ export async function remove(
   world: ConntrackWorld,
 ): Promise<Done> {
   const filter = filterOf(line);
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   const { dryRun, undo } = line.own;
   const file = undo === null || dryRun ? null : world.openUndo(undo);
   let count = 0;
@@ -111,7 +113,7 @@ export async function flush(
 ): Promise<Done> {
   const { dryRun, undo } = line.own;
   const everything: FlowQuery = { family: line.family, mark: null, status: null, zone: null, tuple: null, zero: false };
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   let count = 0;
   const file = undo === null || dryRun ? null : world.openUndo(undo);
   try {
@@ -134,7 +136,7 @@ export async function flush(
 
 /** -F of expectations. */
 export async function flushExpectations(line: CommandLine, source: FlowSource, output: Output): Promise<Done> {
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   let count = 0;
   try {
     if (!line.own.dryRun) await source.flushExpectations();
@@ -169,7 +171,7 @@ export async function update(
   world: ConntrackWorld,
 ): Promise<Done> {
   const filter = filterOf(line);
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   const answers: Answer[] = [];
   let count = 0;
   try {
@@ -249,7 +251,8 @@ function changeOf(line: CommandLine, old: FlowRecord): FlowChange | null {
   const state = line.transport.get('state');
   if (state !== undefined || line.transport.has('vtagOriginal') || line.transport.has('vtagReply')) {
     fillProtocol(record, line);
-    isChange ||= record.state !== old.state || record.vtags !== null;
+    // tags alone are no change
+    isChange ||= state !== undefined && record.state !== old.state;
   }
   const labels = labelsOf(line, old.labels ?? []);
   if (labels !== null) {
@@ -274,9 +277,9 @@ function labelsOf(
 ): { after: readonly string[]; mask: readonly string[] | null; isChange: boolean } | null {
   const { labelsAdd, labelsDel } = line;
   if (labelsAdd.length > 0) {
-    return { after: labelsAdd, mask: labelsAdd, isChange: labelsAdd.some((name) => !old.includes(name)) };
+    return { after: labelsAdd, mask: labelsAdd, isChange: true };
   }
   if (labelsDel === null) return null;
   if (labelsDel.length === 0) return { after: [], mask: null, isChange: old.length > 0 };
-  return { after: [], mask: labelsDel, isChange: labelsDel.some((name) => old.includes(name)) };
+  return { after: [], mask: labelsDel, isChange: old.length > 0 };
 }

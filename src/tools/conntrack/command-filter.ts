@@ -5,7 +5,7 @@ import type { AddressPair, CommandLine } from './line.js';
 import type { TransportField } from './protocols.js';
 
 /**
- * Which connections a command line means. -G looks at what it found by id, labels and state alone, -U at everything but what it sets.
+ * Which connections a command line means. -U looks at everything but what it sets.
  * @throws nothing: the parser has seen that all addresses are addresses.
  */
 export function filterOf(line: CommandLine): FlowFilter {
@@ -14,7 +14,6 @@ export function filterOf(line: CommandLine): FlowFilter {
   f.labels = line.labels;
   const { command } = line;
   if (command !== 'U') f.state = line.transport.get('state') ?? null;
-  if (command === 'G') return f;
   f.family = line.family;
   f.protocol = line.protocol?.number ?? null;
   fillTuple(f.original, line, line.original, ['sport', 'dport'], line.masks);

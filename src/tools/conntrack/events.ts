@@ -27,7 +27,7 @@ export async function watch(
   world: ConntrackWorld,
 ): Promise<Done> {
   const isExpect = line.table === 'expect';
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   const filter = filterOf(line);
   const groups = line.events ?? { isNew: true, isUpdate: true, isDestroy: true };
   if (line.bufferBytes !== null) {

@@ -8,8 +8,10 @@ import {
 } from '../../flow/record.js';
 import { invertTuple } from '../../flow/save.js';
 import { type FlowChange, FlowSourceError, type NatRange } from '../../flow/source.js';
+import { systemWords } from './failure.js';
 import type { AddressPair, CommandLine, NatValue } from './line.js';
 import type { TransportField } from './protocols.js';
+import { ConntrackError, STATUS_FAILED } from './usage-error.js';
 
 const EINVAL = 22;
 const ENODATA = 61;
@@ -20,13 +22,14 @@ const REPLY_PORTS: PortFields = ['replySport', 'replyDport'];
 
 /**
  * The connection that -G looks for, by its original tuple; parts that are missing are 0.
- * @throws FlowSourceError where the original program has nothing to send: without an original direction, and with ports of a reply
- * that has no address (it then says whatever error came last).
+ * @throws FlowSourceError, ConntrackError where the original program has nothing to send: without an original direction, and with
+ * ports of a reply that has no address (it then says whatever error came last).
  */
 export function keyOf(line: CommandLine): FlowRecord {
   if (!hasAny(line.original)) throw new FlowSourceError('no original direction', EINVAL);
   if (hasPorts(line, REPLY_PORTS) && !hasAny(line.reply)) {
-    throw new FlowSourceError('a reply without addresses', line.protocol?.name === 'tcp' ? ENODATA : 0);
+    const last = systemWords(line.protocol?.name === 'tcp' ? ENODATA : 0);
+    throw new ConntrackError(`Operation failed: ${last}`, STATUS_FAILED);
   }
   const tuple = tupleOf(line, line.original, ORIGINAL_PORTS);
   const protocol = line.protocol?.number ?? 0;
@@ -45,10 +48,14 @@ export function creationOf(line: CommandLine): FlowChange {
   // a protocol's number stands with the ports of its direction
   const replyKnown = kind === 'plain' || (kind === 'ports' && hasPorts(line, REPLY_PORTS));
   if (hasOriginal && hasReply && !replyKnown) throw new FlowSourceError('no ports of the reply', EINVAL);
+  if ([line.zone, line.zoneOriginal, line.zoneReply].filter((zone) => zone !== null).length > 1)
+    throw new FlowSourceError('more than one zone', EINVAL);
+  const isForeign = line.protocol?.name === (line.family === 10 ? 'icmp' : 'icmpv6');
+  if (isForeign) throw new FlowSourceError('ICMP of the other family', EINVAL);
   let original = tupleOf(line, line.original, ORIGINAL_PORTS);
   let reply = tupleOf(line, line.reply, REPLY_PORTS);
   if (!hasOriginal) {
-    if (!replyKnown || kind === 'plain') {
+    if (!replyKnown) {
       protocol = 0;
       reply = { ...reply, ports: null, keys: null, icmp: null };
     }

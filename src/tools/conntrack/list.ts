@@ -1,6 +1,6 @@
 /** -L and -G: showing what is there. */
 import { matches } from '../../flow/filter.js';
-import type { FlowList, FlowSource } from '../../flow/source.js';
+import { type FlowList, type FlowSource, FlowSourceError } from '../../flow/source.js';
 import { filterOf, queryOf } from './command-filter.js';
 import { failureOf } from './failure.js';
 import { keyOf } from './key.js';
@@ -8,6 +8,8 @@ import type { CommandLine } from './line.js';
 import type { Output } from './output.js';
 import { printerOf } from './printer.js';
 import { TopCounter } from './top.js';
+
+const EINVAL = 22;
 
 /** What a command did: how many it shows in its summary, and the words behind the number; '' = it has no summary. */
 export interface Done {
@@ -18,11 +20,14 @@ export interface Done {
 /** -L of connections. */
 export async function list(line: CommandLine, source: FlowSource, output: Output): Promise<Done> {
   const filter = filterOf(line);
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   const top = line.own.top === null ? null : new TopCounter(line.own.top);
+  const query = queryOf(line);
   let count = 0;
   try {
-    for await (const batch of source.list(line.table as FlowList, queryOf(line))) {
+    // kernels refuse a mask that leaves nothing to compare: -u UNSET
+    if (query.status?.mask === 0) throw new FlowSourceError('an empty mask', EINVAL);
+    for await (const batch of source.list(line.table as FlowList, query)) {
       let text = '';
       for (const record of batch) {
         if (!matches(filter, record)) continue;
@@ -42,7 +47,7 @@ export async function list(line: CommandLine, source: FlowSource, output: Output
 
 /** -L of expectations; the original shows those of IPv4 where no family is asked for. */
 export async function listExpectations(line: CommandLine, source: FlowSource, output: Output): Promise<Done> {
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   let count = 0;
   try {
     for await (const batch of source.listExpectations(line.family === 0 ? 2 : line.family)) {
@@ -59,7 +64,7 @@ export async function listExpectations(line: CommandLine, source: FlowSource, ou
 
 /** -G of a connection. */
 export async function get(line: CommandLine, source: FlowSource, output: Output): Promise<Done> {
-  const printer = printerOf(line);
+  const printer = printerOf(line, output.world.nowUs);
   const filter = filterOf(line);
   let count = 0;
   try {

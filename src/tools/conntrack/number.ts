@@ -15,17 +15,16 @@ export function readUnsigned(text: string, base: NumberBase, bits: number): numb
 
 /** strtoul(3): 64 bits, and how many characters it took. */
 export function readLong(text: string, base: NumberBase): { value: bigint; length: number } {
-  const pattern =
-    base === 10 ? /^[ \t-\r]*([+-]?)()(\d+)/ : /^[ \t-\r]*([+-]?)(0[xX](?=[0-9a-fA-F])|0(?=[0-7]))?([0-9a-fA-F]+)/;
-  const match = pattern.exec(text);
-  if (match === null) return { value: 0n, length: 0 };
-  const [, sign, prefix = '', rest = ''] = match;
-  const radix = prefix === '' ? 10 : prefix === '0' ? 8 : 16;
-  const digits = (radix === 8 ? /^[0-7]*/ : radix === 10 ? /^\d*/ : /^[0-9a-fA-F]*/).exec(rest)?.[0] ?? '';
+  const [lead = '', sign = ''] = /^[ \t-\r]*([+-]?)/.exec(text) ?? [];
+  const rest = text.slice(lead.length);
+  // "0x" without a digit behind it is 0 and an x
+  const isHex = base === 0 && /^0[xX][0-9a-fA-F]/.test(rest);
+  const isOctal = base === 0 && !isHex && rest.startsWith('0');
+  const pattern = isHex ? /^0[xX][0-9a-fA-F]+/ : isOctal ? /^[0-7]+/ : /^\d+/;
+  const digits = pattern.exec(rest)?.[0] ?? '';
   if (digits === '') return { value: 0n, length: 0 };
-  const head = radix === 8 ? '0o' : radix === 16 ? '0x' : '';
-  const magnitude = BigInt(head + digits);
-  const length = match[0].length - rest.length + digits.length;
+  const magnitude = BigInt(isOctal ? `0o${digits}` : digits);
+  const length = lead.length + digits.length;
   if (magnitude > ALL_BITS) return { value: ALL_BITS, length };
   return { value: sign === '-' ? BigInt.asUintN(64, -magnitude) : magnitude, length };
 }

@@ -9,8 +9,8 @@ export type CommandLetter = 'L' | 'G' | 'D' | 'I' | 'A' | 'U' | 'E' | 'F' | 'C' 
 /** The kernel's tables. */
 export type TableName = 'conntrack' | 'expect' | 'dying' | 'unconfirmed';
 
-/** Names of the tables; any beginning of one will do, the first that fits is taken. */
-export const TABLE_NAMES: readonly TableName[] = ['conntrack', 'expect', 'dying', 'unconfirmed'];
+/** Names of the tables; any beginning of one will do (the empty one is that of all), the first that fits is taken. */
+export const TABLE_NAMES: readonly TableName[] = ['expect', 'conntrack', 'dying', 'unconfirmed'];
 
 /** Whether a value follows: never, always, or only if one is joined or the next word begins with neither `-` nor `!`. */
 export type ValueKind = 'none' | 'value' | 'maybe';

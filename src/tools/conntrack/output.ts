@@ -10,9 +10,9 @@ export class ReaderGone extends Error {}
 /** What a shell makes of SIGPIPE, of which conntrack(8) dies. */
 export const STATUS_PIPE = 141;
 
-/** Gathers text. */
+/** Gathers text for a machine's standard output. */
 export class Output {
-  private readonly world: ConntrackWorld;
+  readonly world: ConntrackWorld;
   private text = '';
 
   constructor(world: ConntrackWorld) {

@@ -173,13 +173,13 @@ class LineParser {
         this.setFamily(text === 'ipv4' ? 2 : 10);
         return;
       case 'n':
-        line.sourceNat = this.nat(key, value, line.sourceNat);
+        line.sourceNat = this.nat(key, line.sourceNat);
         return;
       case 'g':
-        line.destinationNat = this.nat(key, value, line.destinationNat);
+        line.destinationNat = this.nat(key, line.destinationNat);
         return;
       case 'j':
-        line.anyNat = this.nat(key, value, line.anyNat);
+        line.anyNat = this.nat(key, line.anyNat);
         return;
       default:
         this.value(key, value);
@@ -260,9 +260,12 @@ class LineParser {
     this.line.family = family;
   }
 
-  /** An address with a port behind a colon; IPv6 with a port stands in brackets. */
-  private nat(key: string, joined: string | null, before: NatValue | null): NatValue {
-    const text = joined ?? this.words.take();
+  /**
+   * An address with a port behind a colon; IPv6 with a port stands in brackets. It is the next word: one that is joined to the
+   * option (`-n192.0.2.1`, `--src-nat=192.0.2.1`) is not looked at.
+   */
+  private nat(key: string, before: NatValue | null): NatValue {
+    const text = this.words.take();
     if (text === null) return before ?? { address: null, port: null };
     const { address: addressText, port } = this.splitPort(text);
     const slash = addressText.indexOf('/');
@@ -408,7 +411,7 @@ class LineParser {
 
   private setLabels(key: string, joined: string | null): void {
     if (this.names.labels === null) this.line.warnings += 'nfct_labelmap_new: No such file or directory\n';
-    const text = key === '>' ? (joined ?? this.words.take()) : joined;
+    const text = key === '>' ? this.words.take() : joined;
     const other = key === '<' ? '>' : '<';
     if (key !== 'l' && this.given.has(other)) {
       this.fail('cannot use --label-add and --label-del at the same time', STATUS_FAILED);
@@ -463,11 +466,11 @@ class LineParser {
   private checkFilters(command: CommandLetter): void {
     const { given } = this;
     if (!'LDUE'.includes(command)) return;
-    if (given.has('{') && !given.has('s')) this.fail("Can't use --mask-src without --src");
-    if (given.has('}') && !given.has('d')) this.fail("Can't use --mask-dst without --dst");
     if (given.has('z') && [...'sdrqpumclw()'].some((key) => given.has(key))) {
       this.fail("Can't use -z with filtering parameters");
     }
+    if (given.has('{') && !given.has('s')) this.fail("Can't use --mask-src without --src");
+    if (given.has('}') && !given.has('d')) this.fail("Can't use --mask-dst without --dst");
   }
 }
 

@@ -32,22 +32,25 @@ export interface Printer {
 }
 
 /** The printer that a command line asks for. */
-export function printerOf(line: CommandLine): Printer {
+export function printerOf(line: CommandLine, nowUs: () => number): Printer {
   if (line.own.json) return JSON_PRINTER;
-  const output = { ...line.output, localTime: true };
+  // who names labels sees them, but for those that go
+  const hasLabels = line.command !== 'D' && [...'l<>'].some((key) => line.given.has(key));
+  const output = { ...line.output, labels: line.output.labels || hasLabels, localTime: true, nowUs };
   if (line.table === 'expect') return output.xml ? EXPECT_XML_PRINTER : linePrinter(output);
   if (output.xml) return xmlPrinter(output, line.command);
   return output.save ? savePrinter(output, line.command) : linePrinter(output);
 }
 
-type Form = OutputForm & { localTime: boolean };
+type Form = OutputForm & { localTime: boolean; nowUs: () => number };
 
 const linePrinter = (output: Form): Printer => ({
   head: '',
   foot: '',
   flow: (record) => `${formatFlowLine(record, output)}\n`,
   flowEvent: (event) => `${formatEventLine(event, output)}\n`,
-  expectation: (record) => `${formatExpectationLine(record)}\n`,
+  // it has no time of its own: what is shown is when it was read
+  expectation: (record) => `${formatExpectationLine(record, output.timestamp ? output.nowUs() : null)}\n`,
   expectationEvent: (event) => `${formatExpectationEventLine(event, output)}\n`,
 });
 

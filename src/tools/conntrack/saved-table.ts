@@ -2,7 +2,6 @@
  * A saved connection table as a FlowSource: what a file holds, as if a kernel held it. Listings go through the file once and keep
  * nothing; the first change reads all of it into memory, and `text` gives it back in the form in which it came.
  */
-import { parseExpectationLine } from '../../flow/expectation.js';
 import { flowToJson } from '../../flow/json.js';
 import { formatFlowLine } from '../../flow/line.js';
 import {
@@ -19,6 +18,7 @@ import {
 import { formatSaveLine } from '../../flow/save.js';
 import {
   type FlowChange,
+  type FlowEventGroups,
   type FlowEventItem,
   type FlowList,
   type FlowQuery,
@@ -26,12 +26,11 @@ import {
   FlowSourceError,
   type FlowStatistics,
 } from '../../flow/source.js';
-import { parseTable } from '../../flow/table.js';
+import { readTable, type TableItems } from '../../flow/table.js';
 import { formatFlowXml, XML_FOOT, XML_HEAD } from '../../flow/xml.js';
 
 const ENOENT = 2;
 const EEXIST = 17;
-const EINVAL = 22;
 
 /** Connections that are given at a time. */
 const BATCH = 512;
@@ -45,7 +44,7 @@ export interface TableFile {
 /** The form of a saved table: that of its first connection. */
 type TableForm = 'line' | 'extended' | 'save' | 'xml' | 'json';
 
-/** A saved table. Lists of dying and unconfirmed connections, statistics and events it has none of. */
+/** A saved table. Lists of dying and unconfirmed connections and statistics it has none of. */
 export class SavedTable implements FlowSource {
   private readonly file: TableFile;
   private records: FlowRecord[] | null = null;
@@ -70,8 +69,6 @@ export class SavedTable implements FlowSource {
 
   async *list(list: FlowList, query: FlowQuery): AsyncGenerator<FlowRecord[], void> {
     if (list !== 'conntrack') throw this.refusal(`a saved table has no list of ${list} connections`);
-    // as the kernel: a mask that leaves nothing to compare is a mistake
-    if (query.status !== null && query.status.mask === 0) throw new FlowSourceError('an empty mask', EINVAL);
     for await (const batch of this.batches()) {
       const wanted = batch.filter((r) => isWanted(r, query));
       if (wanted.length > 0) yield wanted;
@@ -127,14 +124,8 @@ export class SavedTable implements FlowSource {
   }
 
   async *listExpectations(family: 0 | 2 | 10): AsyncGenerator<ExpectationRecord[], void> {
-    for await (const { text, line } of this.lines()) {
-      const batch: ExpectationRecord[] = [];
-      text.split('\n').forEach((raw, i) => {
-        if (!/^\s*(#.*|conntrack v\d.*)?$/.test(raw)) {
-          batch.push(parseExpectationLine(raw, { file: this.file.name, line: line + i }));
-        }
-      });
-      yield family === 0 ? batch : batch.filter((e) => e.family === family);
+    for await (const { expectations } of this.items()) {
+      yield family === 0 ? expectations : expectations.filter((e) => e.family === family);
     }
   }
 
@@ -168,8 +159,12 @@ export class SavedTable implements FlowSource {
     throw this.refusal('a saved table has no statistics');
   }
 
-  events(): AsyncIterable<readonly FlowEventItem[]> {
-    throw this.refusal('a saved table has no events');
+  /** Those of a file that `conntrack -E` has written. */
+  async *events(groups: FlowEventGroups, isExpect: boolean): AsyncGenerator<readonly FlowEventItem[], void> {
+    const isAsked = { NEW: groups.isNew, UPDATE: groups.isUpdate, DESTROY: groups.isDestroy };
+    for await (const { events, expectationEvents } of this.items()) {
+      yield isExpect ? expectationEvents : events.filter((e) => isAsked[e.type]);
+    }
   }
 
   private refusal(reason: string): FlowSourceError {
@@ -207,31 +202,24 @@ export class SavedTable implements FlowSource {
       for (let at = 0, all = [...this.records]; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
       return;
     }
-    let isFirst = true;
-    for await (const { text, line } of this.lines()) {
-      const batch = parseTable(text, this.file.name, line);
-      if (isFirst && batch.length > 0) {
-        this.form = formOf(text);
-        isFirst = false;
-      }
-      yield batch;
-    }
+    const parts = seen(this.file.read(), (first) => {
+      this.form = formOf(first);
+    });
+    for await (const { flows } of readTable(parts, this.file.name)) if (flows.length > 0) yield flows;
   }
 
-  /** The file in parts of whole lines, and the number of each part's first line. */
-  private async *lines(): AsyncGenerator<{ text: string; line: number }, void> {
-    let rest = '';
-    let line = 1;
-    for await (const part of this.file.read()) {
-      rest += part;
-      const end = rest.lastIndexOf('\n');
-      if (end < 0) continue;
-      const text = rest.slice(0, end);
-      rest = rest.slice(end + 1);
-      yield { text, line };
-      line += text.split('\n').length;
-    }
-    if (rest !== '') yield { text: rest, line };
+  private items(): AsyncGenerator<TableItems, void> {
+    return readTable(this.file.read(), this.file.name);
+  }
+}
+
+/** The text as it goes by, after its first part was looked at. */
+async function* seen(parts: AsyncIterable<string>, look: (first: string) => void): AsyncGenerator<string, void> {
+  let isFirst = true;
+  for await (const part of parts) {
+    if (isFirst) look(part);
+    isFirst = false;
+    yield part;
   }
 }
 

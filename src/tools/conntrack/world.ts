@@ -19,6 +19,8 @@ export interface ConntrackWorld {
   commit(source: FlowSource, line: CommandLine): void | Promise<void>;
   /** Writes to standard output; false: nobody reads any more. */
   out(text: string): Promise<boolean>;
+  /** Microseconds since the epoch. */
+  nowUs(): number;
   /** Writes to standard error. */
   err(text: string): void;
   /** A whole file, `-` is standard input; null: it cannot be read. */
