@@ -17,6 +17,10 @@ import {
   toName,
   toPath,
 } from './settings.js';
+import { CONNTRACK_SETTINGS } from './settings-conntrack.js';
+import { GONE_SETTINGS } from './settings-gone.js';
+import { IP_SETTINGS } from './settings-ip.js';
+import { TIMEOUT_SETTINGS } from './settings-timeouts.js';
 
 const GIB = 2 ** 30;
 const NF = 'net.netfilter.nf_conntrack_';
@@ -45,6 +49,30 @@ describe('the table', () => {
       expect(change.text).not.toMatch(/\.$/);
     }
     expect([...row.changes].sort((a, b) => compareVersions(a.since, b.since))).toEqual(row.changes);
+  });
+
+  test('each part is in the whole', () => {
+    const parts = [CONNTRACK_SETTINGS, TIMEOUT_SETTINGS, IP_SETTINGS, GONE_SETTINGS];
+    expect(new Set(parts.flat())).toEqual(new Set(SYSCTLS));
+    expect(SYSCTLS).toHaveLength(parts.flat().length);
+    expect(TIMEOUT_SETTINGS.every((row) => row.unit === 'seconds' && row.limit?.isTicks)).toBe(true);
+    expect(GONE_SETTINGS.every((row) => row.gone !== null)).toBe(true);
+  });
+
+  const harms = SYSCTLS.flatMap((row) => row.harms.map((harm) => [row.name, harm.at, harm] as const));
+  test.each(harms)('%s: the harm of %s is there, and not beside', (_name, at, harm) => {
+    const is = (v: number): boolean => harm.when(v, (name) => (name.endsWith('buckets') ? 100 : 5));
+    const below = /^below (\d+)$/.exec(at)?.[1];
+    const allBut = /^all but ([0-9, and]+)$/.exec(at)?.[1];
+    if (below !== undefined) expect([is(Number(below) - 1), is(Number(below))]).toEqual([true, false]);
+    else if (allBut !== undefined) {
+      const fine = allBut.split(/, | and /).map(Number);
+      expect([...fine, fine.at(-1)! + 1, -1].map(is)).toEqual([...fine.map(() => false), true, true]);
+    } else if (/^\d+$/.test(at)) expect([is(Number(at)), is(Number(at) + 1)]).toEqual([true, false]);
+    else if (at === '0 or less') expect([-1, 0, 1].map(is)).toEqual([true, true, false]);
+    else if (at === 'above 0') expect([0, 1].map(is)).toEqual([false, true]);
+    else if (at === 'more than 8 times nf_conntrack_buckets') expect([800, 801].map(is)).toEqual([false, true]);
+    else expect([at, [5, 6].map(is)]).toEqual(['no more than nf_conntrack_count', [true, false]]);
   });
 
   test('no name stands twice', () => {
