@@ -31,12 +31,13 @@ import {
 import { SET_CHECKSUM } from '../conntrack/sysctl.js';
 import { NF_ACCEPT, NF_DROP, type Tracker } from '../conntrack/tracker.js';
 import { ADDRESS_WORDS } from '../wire/address.js';
-import { ICMP_CHECKSUM_AT, replace16, sumBytes, transportChecksumOk } from '../wire/checksum.js';
+import { ICMP_CHECKSUM_AT, icmpChecksumOk, replace16, sumBytes } from '../wire/checksum.js';
 import { ICMP_REDIRECT, parseQuoted, QUOTED_OK } from '../wire/icmp.js';
 import {
   AF_INET,
   CT_NEW,
   CT_RELATED,
+  HAS_LOCAL_ORIGIN,
   HOOK_OUTPUT,
   HOOK_POSTROUTING,
   IPPROTO_ICMP,
@@ -275,12 +276,12 @@ export class Nat {
     return manip === MANIP_DST || id ? ports >>> 16 : ports & 0xffff;
   }
 
-  /** A masqueraded connection ends when it would leave on another interface: its source is wrong there. */
+  /** A masqueraded connection ends when a packet of its first direction would leave on another interface: its source is wrong there. */
   private wayChanged(p: Packet, slot: number, status: number): boolean {
     if (p.hook !== HOOK_POSTROUTING || (status & IPS_SRC_NAT_DONE) === 0) return false;
     const dev = this.masqueraded[slot]!;
     if (dev === 0 || dev === p.outInterface) return false;
-    this.tracker.account(slot, p.connection & 1, p.l3Len);
+    this.tracker.account(slot, 0, p.l3Len);
     this.tracker.kill(slot);
     return true;
   }
@@ -315,8 +316,9 @@ export class Nat {
    * together (nf_nat_icmp_reply_translation, nf_nat_icmpv6_reply_translation).
    */
   private translateError(p: Packet, manip: number, status: number): number {
-    // connection tracking has verified the checksum unless it was told not to
-    if (this.tracker.settings.value[SET_CHECKSUM] === 0 && !transportChecksumOk(p)) return NF_DROP;
+    // connection tracking has verified the checksum of what arrived, unless it was told not to
+    const isVerified = this.tracker.settings.value[SET_CHECKSUM] !== 0 && (p.has & HAS_LOCAL_ORIGIN) === 0;
+    if (!isVerified && !icmpChecksumOk(p)) return NF_DROP;
     const type = p.view.getUint8(p.l4Off);
     if (type === (p.family === AF_INET ? ICMP_REDIRECT : ICMPV6_REDIRECT)) {
       // a redirect names a gateway that only who sees the untranslated addresses can use

@@ -120,9 +120,8 @@ export function transportChecksumOk(p: Packet): boolean {
       if (length < UDP_HEADER_LEN || p.view.getUint16(l4Off + UDP_CHECKSUM_AT) === 0) return true;
       return sumIsOk(p, IPPROTO_UDP, length, length);
     case IPPROTO_ICMP:
-      return length < 4 || foldSum(sumBytes(p.view, l4Off, l4Off + length)) === 0xffff;
     case IPPROTO_ICMPV6:
-      return length < 4 || sumIsOk(p, IPPROTO_ICMPV6, length, length);
+      return icmpChecksumOk(p);
     case IPPROTO_UDPLITE:
       return udpliteOk(p, length);
     case IPPROTO_SCTP:
@@ -131,6 +130,14 @@ export function transportChecksumOk(p: Packet): boolean {
     default:
       return true;
   }
+}
+
+/** The same of an ICMP or ICMPv6 message, the host's own ones included: no network card computes their sums. */
+export function icmpChecksumOk(p: Packet): boolean {
+  const length = p.l3Off + p.l3Len - p.l4Off;
+  if ((p.has & (HAS_CUT | HAS_LATER_FRAGMENT)) !== 0 || length < 4) return true;
+  if (p.protocol === IPPROTO_ICMPV6) return sumIsOk(p, IPPROTO_ICMPV6, length, length);
+  return foldSum(sumBytes(p.view, p.l4Off, p.l4Off + length)) === 0xffff;
 }
 
 /** Whether the checksum of a TCP segment is right; it is none of CHECKSUM_UNKNOWN and holds the field. */
