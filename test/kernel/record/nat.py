@@ -299,7 +299,9 @@ def local():
         own(lab, k, opening(k, P.UDP, host(k, 3), k.b, 1000, 53))
         # the router's error about what it got: quotes what it saw
         seen = k.ip(P.UDP, P.udp_seg(seven, k.r0, 4000, 53, b'question'), src=seven, dst=k.r0)
-        lab.send('r', k.ip(ping, P.icmp6_msg(k.r0, seven, 1, 4, bytes(4), seen) if k.v6 else P.icmp_msg(3, 3, bytes(4), seen), 'r', src=k.r0, dst=seven))
+        # (a wrong checksum is not let through, though nobody has looked at it before)
+        for wrong in (False, True):
+            lab.send('r', k.ip(ping, P.icmp6_msg(k.r0, seven, 1, 4, bytes(4), seen, wrong) if k.v6 else P.icmp_msg(3, 3, bytes(4), seen, wrong), 'r', src=k.r0, dst=seven))
         for dst in (k.r0, host(k, 9)):
             lab.send('a', opening(k, ping, k.a, dst, 1000 + (dst != k.r0), 0))
             rest = struct.pack('!HH', 1000 + (dst != k.r0), 1)
