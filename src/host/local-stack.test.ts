@@ -233,7 +233,10 @@ describe('IPv6 addresses that are not one host’s', () => {
   const ping = icmp(128, 0, [0, 1, 0, 7]);
   it.each([
     ['a ping of an own address from nobody: answered', 58, ping, '::', 'fd00:1::1', true],
-    ['a ping of a group from nobody', 58, ping, '::', 'ff02::1', false],
+    ['a ping of a group by somebody elsewhere', 58, ping, '::ffff:10.1.0.2', 'ff02::1', false],
+    ['a ping of a group by a neighbour', 58, ping, 'fd00:1::2', 'ff02::1', true],
+    ['a ping of the anycast address by somebody elsewhere', 58, ping, '2001:db8::1', 'fd00:1::', false],
+    ['a ping of an own address by somebody elsewhere', 58, ping, '2001:db8::1', 'fd00:1::1', true],
     ['a SYN from nobody: RST', 6, segment(2), '::', 'fd00:1::1', true],
     ['a SYN to the anycast address', 6, segment(2), 'fd00:1::2', 'fd00:1::', false],
     ['a datagram to the anycast address: unreachable', 17, datagram(), 'fd00:1::2', 'fd00:1::', true],

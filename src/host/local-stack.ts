@@ -199,8 +199,9 @@ export class LocalStack extends Answers {
     if (!this.#reaches(p)) return STACK_SILENT;
     const isOwn = this.routing.addressType(AF_INET6, p.tuple, T_DST, 0) === RTN_LOCAL;
     if (isOwn) for (let i = 0; i < 4; i++) this.source[i] = p.tuple[T_DST + i]!;
-    else if (isUnspecified(p) || !this.routing.selectSource(AF_INET6, p.tuple, T_SRC, this.source, 0))
-      return STACK_SILENT;
+    else if (!this.routing.selectSource(AF_INET6, p.tuple, T_SRC, this.source, 0)) return STACK_SILENT;
+    // where the source is to be chosen, the answer leaves where the question came in (ip6_route_output_flags)
+    else if (this.routing.outInterface !== p.inInterface) return STACK_SILENT;
     const at = this.begin(p, this.source, 0, IPPROTO_ICMPV6, length, 0);
     this.writeTos(AF_INET6, tosOf(p));
     this.#copyMessage(p, at, length);
@@ -261,11 +262,6 @@ export class LocalStack extends Answers {
   #problem(p: Packet, code: number, pointer: number): number {
     return this.icmpError(p, ICMPV6_PARAMPROB, code, pointer) ? STACK_ANSWERS_ATTACHED : STACK_SILENT;
   }
-}
-
-/** Whether an IPv6 packet comes from `::`. */
-function isUnspecified(p: Packet): boolean {
-  return (p.tuple[T_SRC]! | p.tuple[T_SRC + 1]! | p.tuple[T_SRC + 2]! | p.tuple[T_SRC + 3]!) === 0;
 }
 
 /** TOS or traffic class. */
