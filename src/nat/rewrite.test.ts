@@ -1,22 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Ends, packetBytes, parsed, words } from '../../test/support/nat-bench.js';
-import { icmp, ip4, naiveChecksum, tcp, udp } from '../../test/support/wire-frames.js';
+import { icmp, ip4, ip6, naiveChecksum, tcp, udp } from '../../test/support/wire-frames.js';
 import { formatAddress } from '../wire/address.js';
 import { ipv4ChecksumOk, transportChecksumOff, transportChecksumOk } from '../wire/checksum.js';
 import {
   AF_INET,
+  HAS_PULLED,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   type Packet,
+  Packet as PacketObject,
   T_DST,
   T_PORTS,
   T_SRC,
 } from '../wire/packet.js';
+import { LINKTYPE_RAW, parseFrame } from '../wire/parse.js';
 import { MANIP_DST, MANIP_SRC } from './range.js';
 import { rewrite } from './rewrite.js';
 
@@ -88,9 +92,8 @@ describe('a UDP checksum', () => {
   });
   it('that comes out as zero is written as 0xffff', () => {
     let zeros = 0;
+    const p = parsed(packetBytes({ protocol: IPPROTO_UDP }));
     for (let port = 0; port < 65536; port++) {
-      const bytes = packetBytes({ protocol: IPPROTO_UDP });
-      const p = parsed(bytes);
       rewrite(p, MANIP_DST, p.tuple, T_DST, port);
       const sum = p.view.getUint16(p.l4Off + 6);
       if (sum === 0xffff) zeros++;
@@ -104,6 +107,15 @@ describe('a UDP checksum', () => {
     p.view.setUint16(p.l4Off + 6, 0);
     rewrite(p, MANIP_SRC, SIX_TO, 0, 5);
     expect(p.view.getUint16(p.l4Off + 6)).toBe(0);
+  });
+});
+
+describe('a UDP-Lite checksum', () => {
+  it('of zero is none that is left out', () => {
+    const bytes = Uint8Array.from(ip4(IPPROTO_UDPLITE, [3, 232, 0, 80, 0, 8, 0, 0]));
+    const p = parsed(bytes);
+    expect(rewrite(p, MANIP_SRC, FOUR_TO, 0, 1001)).toBe(true);
+    expect(p.view.getUint16(p.l4Off + 6)).not.toBe(0);
   });
 });
 
@@ -132,6 +144,8 @@ describe('an ICMP id', () => {
     [3, false],
     [5, false],
     [11, false],
+    [31, false],
+    [32, false],
     [40, false],
   ])('type %i has one: %s', (type, has) => {
     const bytes = Uint8Array.from(ip4(IPPROTO_ICMP, icmp(type, 0, [0, 77, 0, 1], [1, 2, 3, 4])));
@@ -139,6 +153,12 @@ describe('an ICMP id', () => {
     expect(rewrite(p, MANIP_SRC, FOUR_TO, 0, 4711)).toBe(true);
     expect(p.view.getUint16(p.l4Off + 4)).toBe(has ? 4711 : 77);
     expect(naiveChecksum(bytes.subarray(p.l4Off))).toBe(0);
+  });
+  it('leaves type and code in the tuple', () => {
+    const bytes = Uint8Array.from(ip4(IPPROTO_ICMP, icmp(8, 1, [0, 77, 0, 1], [1, 2, 3, 4])));
+    const p = parsed(bytes);
+    rewrite(p, MANIP_SRC, FOUR_TO, 0, 4711);
+    expect(p.tuple[T_PORTS]).toBe((4711 << 16) | 0x801);
   });
   it('an ICMPv6 error has none, but its checksum covers the addresses', () => {
     const bytes = packetBytes({ protocol: IPPROTO_ICMPV6, ...SIX, from: 77 });
@@ -164,6 +184,15 @@ describe('GRE', () => {
     const p = parsed(gre(version));
     expect(rewrite(p, manip, FOUR_TO, 0, 4711)).toBe(result);
     expect(p.view.getUint16(p.l4Off + 6)).toBe(id);
+    expect(p.tuple[T_PORTS]).toBe(parsed(p.bytes).tuple[T_PORTS]);
+  });
+  it("leaves the sender's call id, which is known of it, in the tuple", () => {
+    const p = parsed(gre(1));
+    p.tuple[T_PORTS] = (0x8765 << 16) | 9;
+    rewrite(p, MANIP_DST, FOUR_TO, 0, 0x8000);
+    expect(p.tuple[T_PORTS]).toBe((0x8765 << 16) | 0x8000);
+    rewrite(p, MANIP_DST, FOUR_TO, 0, 1);
+    expect(p.tuple[T_PORTS]).toBe((0x8765 << 16) | 1);
   });
 });
 
@@ -182,6 +211,11 @@ describe('a short transport header', () => {
     ['seven bytes of SCTP: no', IPPROTO_SCTP, tcp().slice(0, 7), false],
     ['seven bytes of ICMP: no', IPPROTO_ICMP, icmp(8, 0, [0, 1, 0]), false],
     ['seven bytes of GRE: no', IPPROTO_GRE, [0, 0, 0, 0, 0, 0, 0], false],
+    ['eight bytes of TCP: yes', IPPROTO_TCP, tcp().slice(0, 8), true],
+    ['eight bytes of UDP: yes', IPPROTO_UDP, udp().slice(0, 8), true],
+    ['eight bytes of SCTP: yes', IPPROTO_SCTP, tcp().slice(0, 8), true],
+    ['eight bytes of ICMP: yes', IPPROTO_ICMP, icmp(8, 0, [0, 1, 0, 1]), true],
+    ['eight bytes of GRE: yes', IPPROTO_GRE, [0x20, 1, 0x88, 0x0b, 0, 0, 0, 0], true],
     ['seven bytes of ESP: yes', IPPROTO_ESP, [0, 0, 0, 0, 0, 0, 0], true],
   ];
   it.each(rows)('%s', (_, protocol, payload, result) => {
@@ -190,6 +224,24 @@ describe('a short transport header', () => {
     const p = parsed(bytes);
     expect(rewrite(p, MANIP_SRC, FOUR_TO, 0, 5)).toBe(result);
     if (!result) expect(bytes).toEqual(before);
+  });
+  it('of ICMPv6 is eight bytes or too short', () => {
+    for (const length of [7, 8]) {
+      const bytes = Uint8Array.from(ip6(IPPROTO_ICMPV6, icmp(128, 0, [0, 1, 0, 1]).slice(0, length), SIX));
+      const before = bytes.slice();
+      const p = parsed(bytes);
+      expect(rewrite(p, MANIP_SRC, SIX_TO, 0, 5)).toBe(length === 8);
+      if (length === 7) expect(bytes).toEqual(before);
+    }
+  });
+  it('of SCTP has a sum from 12 bytes on', () => {
+    const whole = [3, 232, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    for (const length of [11, 12, 13]) {
+      const bytes = Uint8Array.from(ip4(IPPROTO_SCTP, whole.slice(0, length)));
+      expect(rewrite(parsed(bytes), MANIP_DST, FOUR_TO, 0, 5)).toBe(true);
+      expect([...bytes.subarray(28, 31)].join() !== '5,6,7').toBe(length >= 12);
+      if (length >= 12) expect(transportChecksumOk(parsed(bytes))).toBe(true);
+    }
   });
   it('of TCP from 8 bytes on gets its port, a checksum that is not there is left alone', () => {
     for (const length of [8, 16, 19]) {
@@ -208,4 +260,62 @@ describe('a short transport header', () => {
     expect(rewrite(p, MANIP_DST, FOUR_TO, 0, 5)).toBe(true);
     expect([...bytes.subarray(20)]).toEqual([3, 232, 0, 5, 1, 2, 3, 4, 5, 6, 7]);
   });
+});
+
+describe('a transport header that is not there', () => {
+  it.each([
+    ['IPv4: is refused', {}, false],
+    ['IPv6: the address changes alone', SIX, true],
+  ] as [string, Ends, boolean][])('%s', (_, e, result) => {
+    const bytes = packetBytes({ protocol: IPPROTO_TCP, ...e });
+    const before = bytes.slice();
+    const p = parsed(bytes);
+    p.l4Off = -1;
+    expect(rewrite(p, MANIP_SRC, e.source === undefined ? FOUR_TO : SIX_TO, 0, 5)).toBe(result);
+    expect(bytes.subarray(40)).toEqual(before.subarray(40));
+    expect(formatAddress(p.family, parsed(bytes).tuple, T_SRC)).toBe(result ? 'fd09:1:2:3:4:5:6:7' : '10.1.0.2');
+    expect(p.has & HAS_PULLED).toBe(0);
+  });
+  it('and one that is, which then lies in the first piece', () => {
+    const p = parsed(packetBytes());
+    const { has } = p;
+    rewrite(p, MANIP_SRC, FOUR_TO, 0, 5);
+    expect(p.has).toBe(has | HAS_PULLED);
+  });
+});
+
+describe('a packet that the capture cut', () => {
+  /** Bytes of the transport header up to the end of its checksum, or of what else is written. */
+  const rows: [string, number, number][] = [
+    ['TCP', IPPROTO_TCP, 18],
+    ['UDP', IPPROTO_UDP, 8],
+    ['GRE', IPPROTO_GRE, 8],
+  ];
+  it.each(rows)(
+    '%s: what is there is translated as in the whole packet, and nothing behind it',
+    (_, protocol, until) => {
+      const make = () =>
+        protocol === IPPROTO_GRE
+          ? Uint8Array.from(ip4(IPPROTO_GRE, [0x20, 1, 0x88, 0x0b, 0, 4, 0, 9, 1, 2, 3, 4]))
+          : packetBytes({ protocol });
+      const whole = make();
+      rewrite(parsed(whole), MANIP_DST, FOUR_TO, 4, 4711);
+      for (let held = 4; held < 12 + until; held++) {
+        const bytes = make();
+        const before = bytes.slice();
+        const p = new PacketObject();
+        const end = Math.min(20 + held, bytes.length);
+        parseFrame(p, bytes, 0, end, bytes.length, LINKTYPE_RAW);
+        expect(p.l4Off).toBe(20);
+        // a port is written where it is known, as the tuple that the packet had at other times
+        p.tuple.set(parsed(before).tuple);
+        expect(rewrite(p, MANIP_DST, FOUR_TO, 4, 4711)).toBe(true);
+        expect(bytes.subarray(end)).toEqual(before.subarray(end));
+        const expected = whole.slice(0, end);
+        // half a sum is left as it was
+        if (held < until) expected.set(before.subarray(20 + until - 2, end), Math.min(20 + until - 2, end));
+        expect(bytes.subarray(0, end)).toEqual(expected);
+      }
+    },
+  );
 });
