@@ -101,6 +101,23 @@ export const SECONDS: SysctlLimit = {
   isTicks: true,
 };
 
+/** Of a high threshold of reassembly. */
+export const PIECES_HARMS: readonly SysctlHarm[] = [
+  { at: '0', when: (v) => v === 0, text: 'nothing can be reassembled: every fragment is dropped' },
+  {
+    at: 'below 262144',
+    when: (v) => v > 0 && v < 262144,
+    text: 'a few packets in pieces use it up, and whoever sends such makes the fragments of all others be dropped',
+  },
+];
+
+/** Of a time that fragments wait. */
+export const TIME_HARM: SysctlHarm = {
+  at: '0 or less',
+  when: (v) => v <= 0,
+  text: 'all fragments of a packet must arrive within one tick of the clock: what comes later is dropped',
+};
+
 /** The greatest value that a kernel with that many timer ticks a second takes. */
 export function highest(limit: SysctlLimit, ticksPerSecond: number): number {
   return limit.isTicks ? Math.floor(INT_MAX / ticksPerSecond) : limit.most;

@@ -1,5 +1,17 @@
 /** Connection tracking's settings but for the timeouts. Names, defaults and limits: asked of Linux 6.18. */
-import { BYTE, BYTES, COUNT, INT, row, SECONDS, SWITCH, type SysctlHarm, type SysctlRow } from './model.js';
+import {
+  BYTE,
+  BYTES,
+  COUNT,
+  INT,
+  PIECES_HARMS,
+  row,
+  SECONDS,
+  SWITCH,
+  type SysctlHarm,
+  type SysctlRow,
+  TIME_HARM,
+} from './model.js';
 
 const NF = 'net.netfilter.nf_conntrack_';
 const IP = 'net.ipv4.netfilter.ip_conntrack_';
@@ -27,8 +39,6 @@ const MAX_CHANGES = [
     text: 'the default is nf_conntrack_buckets; before four times as many, of a table a quarter of the size',
   },
 ];
-
-const NO_PIECES = 'nothing can be reassembled: every fragment is dropped';
 
 /** Settings of the table, of TCP's rules, of reassembly for IPv6, and of logging. */
 export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
@@ -135,7 +145,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
         { since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 },
         { since: '4.17', text: 'may be more than 2 GiB, and is not let fall below the low threshold' },
       ],
-      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
+      harms: PIECES_HARMS,
     },
   ),
   row(
@@ -160,7 +170,7 @@ export const CONNTRACK_SETTINGS: readonly SysctlRow[] = [
     'How long IPv6 fragments wait for the rest of their packet.',
     {
       needs: 'CONFIG_NF_DEFRAG_IPV6',
-      harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }],
+      harms: [TIME_HARM],
     },
   ),
   row(

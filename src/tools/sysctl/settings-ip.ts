@@ -1,7 +1,6 @@
 /** Settings of IP that decide what connection tracking sees: forwarding, the reverse path, reassembly. */
-import { BYTES, COUNT, INT, row, SECONDS, type SysctlRow } from './model.js';
+import { BYTES, COUNT, INT, PIECES_HARMS, row, SECONDS, type SysctlRow, TIME_HARM } from './model.js';
 
-const NO_PIECES = 'nothing can be reassembled: every fragment is dropped, connection tracking or not';
 const TTL = { least: 1, most: 255 };
 const FEW_HOPS = {
   at: 'below 32',
@@ -67,7 +66,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
       'Where it is used up, fragments are dropped.',
     {
       changes: [{ since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 }],
-      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
+      harms: PIECES_HARMS,
     },
   ),
   row('net.ipv4.ipfrag_low_thresh', 'bytes', BYTES, 3145728, '2.2', LOW_TEXT, {
@@ -81,7 +80,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
     '2.2',
     'How long IPv4 fragments wait for the rest of their packet.',
     {
-      harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }],
+      harms: [TIME_HARM],
     },
   ),
   row(
@@ -128,7 +127,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
       'of its own: nf_conntrack_frag6_high_thresh).',
     {
       changes: [{ since: '3.9', text: 'the default is 4 MiB; before 256 KiB', before: 262144 }],
-      harms: [{ at: 'below 65536', when: (v) => v < 65536, text: NO_PIECES }],
+      harms: PIECES_HARMS,
     },
   ),
   row('net.ipv6.ip6frag_low_thresh', 'bytes', BYTES, 3145728, '2.4', LOW_TEXT, {
@@ -141,7 +140,7 @@ export const IP_SETTINGS: readonly SysctlRow[] = [
     60,
     '2.4',
     'How long IPv6 fragments to this host wait for the rest of their packet.',
-    { harms: [{ at: '0 or less', when: (v) => v <= 0, text: NO_PIECES }] },
+    { harms: [TIME_HARM] },
   ),
   row(
     'net.ipv6.ip6frag_secret_interval',
