@@ -22,7 +22,7 @@ const FLAGS: readonly (readonly [number, string])[] = [
 ];
 
 /** Names of the classes of a helper's expectations, which /proc shows, by number. */
-const CLASSES: Readonly<Record<string, readonly string[]>> = { sip: ['signalling', 'audio', 'video', 'image'] };
+const CLASSES: ReadonlyMap<string, readonly string[]> = new Map([['sip', ['signalling', 'audio', 'video', 'image']]]);
 
 /**
  * An expectation as `conntrack -L expect` prints it, without the line end. `timestampUs`: microseconds since the epoch, which
@@ -47,7 +47,7 @@ export function formatProcExpectationLine(e: ExpectationRecord): string {
   const flags = flagNames(e.flags).join(',');
   if (flags !== '') s += ` ${flags}`;
   if (e.helper === null) return s;
-  const name = CLASSES[e.helper]?.[e.class] ?? (e.class === 0 ? '' : String(e.class));
+  const name = CLASSES.get(e.helper)?.[e.class] ?? (e.class === 0 ? '' : String(e.class));
   return name === '' ? `${s} ${e.helper}` : `${s} ${e.helper}/${name}`;
 }
 
@@ -87,7 +87,7 @@ function readHelper(e: ExpectationRecord, word: Word, place: LinePlace): void {
   e.helper = slash < 0 ? word.text : word.text.slice(0, slash);
   if (slash < 0) return;
   const name = word.text.slice(slash + 1);
-  const known = (CLASSES[e.helper] ?? []).indexOf(name);
+  const known = (CLASSES.get(e.helper) ?? []).indexOf(name);
   e.class = known >= 0 ? known : parseUnsigned(name, 0xffffffff, 'the class', place, word.column + slash + 1);
 }
 
@@ -118,10 +118,11 @@ function readExpectation(words: Word[], place: LinePlace, tupleCount: 1 | 3): Ex
     const name = text.slice(0, eq);
     const value = text.slice(eq + 1);
     const valueColumn = column + eq + 1;
+    const isField = tupleCount === 3;
     if (name === 'proto') protocol = parseUnsigned(value, 255, name, place, valueColumn);
-    else if (name === 'zone') zone = parseUnsigned(value, 0xffff, name, place, valueColumn);
-    else if (name === 'class') klass = parseUnsigned(value, 0xffffffff, name, place, valueColumn);
-    else if (name === 'helper') helper = value;
+    else if (isField && name === 'zone') zone = parseUnsigned(value, 0xffff, name, place, valueColumn);
+    else if (isField && name === 'class') klass = parseUnsigned(value, 0xffffffff, name, place, valueColumn);
+    else if (isField && name === 'helper') helper = value;
     else {
       const field = name.replace(/^(mask|master)-/, '');
       if (field === 'src') tuples.push(new TupleReader(column));

@@ -3,6 +3,7 @@
  * times are strings, because a double would lose nanoseconds.
  */
 import { canonicalAddress } from './address.js';
+import { quoted } from './error.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames } from './names.js';
 import { type FlowCounters, type FlowEvent, type FlowRecord, type FlowTuple, newRecord } from './record.js';
 
@@ -102,7 +103,7 @@ export function flowFromJson(j: FlowJson): FlowRecord {
   const r = newRecord(family, protocol, tupleFromJson(j.original, j.family), tupleFromJson(j.reply, j.family));
   for (const name of texts(j.status ?? [], 'status') ?? []) {
     const bit = statusBit(name);
-    if (bit === 0) throw new Error(`unknown status "${name}"`);
+    if (bit === 0) throw new Error(`unknown status ${quoted(name)}`);
     r.status |= bit;
   }
   if (j.state !== undefined) r.state = stateFromJson(protocol, j.state);
@@ -194,8 +195,8 @@ function tupleFromJson(j: TupleJson, family: 'ipv4' | 'ipv6'): FlowTuple {
 
 function addressFromJson(text: unknown, family: 'ipv4' | 'ipv6'): string {
   const address = typeof text === 'string' ? canonicalAddress(text) : null;
-  if (address === null) throw new Error(`${JSON.stringify(text)} is not an address`);
-  if (address.includes(':') !== (family === 'ipv6')) throw new Error(`"${text}" is not ${family}`);
+  if (address === null) throw new Error(`${shown(text)} is not an address`);
+  if (address.includes(':') !== (family === 'ipv6')) throw new Error(`${shown(text)} is not ${family}`);
   return address;
 }
 
@@ -206,7 +207,7 @@ function countersFromJson(j: TupleJson): FlowCounters | null {
 
 function protocolFromJson(protocol: unknown): number {
   const number = typeof protocol === 'string' ? protocolNumber(protocol) : integer(protocol ?? null, 'protocol', 255);
-  if (number === null || number < 0) throw new Error(`unknown protocol ${JSON.stringify(protocol)}`);
+  if (number === null || number < 0) throw new Error(`unknown protocol ${shown(protocol)}`);
   return number;
 }
 
@@ -217,7 +218,14 @@ function stateFromJson(protocol: number, state: unknown): number {
     if (number >= 0) return number;
     if (/^\d{1,3}$/.test(state)) return Number(state);
   }
-  throw new Error(`unknown state ${JSON.stringify(state)}`);
+  throw new Error(`unknown state ${shown(state)}`);
+}
+
+/** A value for a message, cut short where it is long. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function isObject(value: unknown): boolean {
@@ -227,7 +235,7 @@ function isObject(value: unknown): boolean {
 function integer(value: unknown, name: string, max: number): number | null {
   if (value === undefined) return null;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
-  throw new Error(`expected ${name} as a number from 0 to ${max}, got ${JSON.stringify(value)}`);
+  throw new Error(`expected ${name} as a number from 0 to ${max}, got ${shown(value)}`);
 }
 
 /** A property that has to be there. */
