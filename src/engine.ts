@@ -52,6 +52,7 @@ export {
   VERDICT_SKIPPED,
 } from './host/results.js';
 export type { SocketConfig } from './host/socket-config.js';
+export type { SynproxyStatistics } from './host/synproxy.js';
 export type { TimeoutConfig } from './host/timeouts.js';
 export { describeError } from './iptables/errors.js';
 export { type LoadRulesOptions, loadRules } from './iptables/restore.js';

@@ -46,6 +46,7 @@ import { type Plane, type PlaneDecision, RULE_SHIFT } from './planes.js';
 import { reasonName, reasonText } from './reason-texts.js';
 import { HOST_LINK_GROUP, HOST_MARTIAN_SOURCE, HOST_REASON_NAMES, HOST_REASON_TEXTS } from './reasons.js';
 import { FRAME_ARRIVES, FRAME_MADE, type Frames, type Results, VERDICT_SKIPPED } from './results.js';
+import type { SynproxyStatistics } from './synproxy.js';
 
 /** A rule whose answers may be wrong (`Host.doubts`). */
 export interface HostDoubt extends Doubt {
@@ -351,6 +352,11 @@ export class Host extends HostKernel {
   /** Counters of connection tracking since the host was made, as /proc/net/stat/nf_conntrack has them; live, not a copy. */
   get statistics(): Statistics {
     return this.tracker.statistics;
+  }
+
+  /** Counters of -j SYNPROXY since the host was made, as /proc/net/stat/synproxy has them; live, not a copy. */
+  get synproxyStatistics(): SynproxyStatistics {
+    return this.proxy.statistics;
   }
 
   /** Events that were lost because nobody drained them in time. */

@@ -5,7 +5,7 @@ A router between two wires, packet by packet: for conversations in which what is
 
 Makes a router in a network namespace of its own (r0 10.1.0.1 and fd00:1::1, r1 10.2.0.1 and fd00:2::1), loads the rules and says `ready`. Each
 line on standard input is a side (`a`: r0, `b`: r1) and a packet in hex from the network header on; a line answers with what came out: `r0 HEX r1 HEX ...`.
-A line `end` answers with the table of connections, lines of `iptables-save -c` of both families, and an empty line.
+A line `end` answers with the table of connections, SYNPROXY's counters, lines of `iptables-save -c` of both families, and an empty line.
 """
 import ctypes
 import os
@@ -20,8 +20,8 @@ CLONE_NEWNET, SOL_PACKET, OUTGOING = 0x40000000, 263, 4
 MAC = {'a0': '02:00:00:00:01:02', 'r0': '02:00:00:00:01:01', 'b0': '02:00:00:00:02:02', 'r1': '02:00:00:00:02:01'}
 QUIET = {'net.ipv6.conf.default.accept_dad': 0, 'net.ipv6.conf.default.dad_transmits': 0, 'net.ipv6.conf.default.router_solicitations': 0, 'net.ipv6.conf.default.accept_ra': 0,
          'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1, 'net.ipv4.conf.all.rp_filter': 0, 'net.ipv4.conf.default.rp_filter': 0}
-# wires are quiet after that
-WAIT = 0.004
+# how long a packet may need to arrive, and the router to be done with it then
+PATIENCE, QUIET_TIME = 2, .002
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,6 +75,7 @@ class Router:
                 f.write('%s\n' % value)
 
     def drain(self):
+        """What came and what went since the last time: [(device, whether it went, packet)]."""
         out = []
         for dev, s in self.seen.items():
             while True:
@@ -84,19 +85,33 @@ class Router:
                     break
                 # not what the router says of its own groups and neighbours
                 own = frame[12:14] == b'\x86\xdd' and (frame[20] in (0, 58))
-                if kind == OUTGOING and frame[12:14] in (b'\x08\0', b'\x86\xdd') and not own:
-                    out.append((dev, frame[14:]))
+                if frame[12:14] in (b'\x08\0', b'\x86\xdd') and not own:
+                    out.append((dev, kind == OUTGOING, frame[14:]))
         return out
 
     def send(self, side, packet):
         self.drain()
         peer, dev = ('a0', 'r0') if side == 'a' else ('b0', 'r1')
         self.sides[side].send(raw(MAC[dev]) + raw(MAC[peer]) + (b'\x86\xdd' if packet[0] >> 4 == 6 else b'\x08\0') + packet)
-        time.sleep(WAIT)
-        return self.drain()
+        seen, end = [], time.monotonic() + PATIENCE
+        while not any(not went and p[:len(packet)] == packet for _, went, p in seen) and time.monotonic() < end:
+            time.sleep(.0005)
+            seen += self.drain()
+        time.sleep(QUIET_TIME)
+        return [(dev, p) for dev, went, p in seen + self.drain() if went]
+
+
+def counters():
+    """syn_received, cookie_invalid, cookie_valid, cookie_retrans, conn_reopened: of all CPUs."""
+    with open('/proc/thread-self/net/stat/synproxy') as f:
+        rows = [[int(x, 16) for x in line.split()] for line in f.read().splitlines()[1:]]
+    return 'synproxy %s\n' % ' '.join(str(sum(column)) for column in list(zip(*rows))[1:])
 
 
 def main():
+    # one CPU: the router is done with a packet before the next one is sent
+    cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cpus[os.getpid() % len(cpus)]})
     tag = 'live_%d' % os.getpid()
     names = tag + '_o', tag + '_r'
     os.environ['XTABLES_LOCKFILE'] = os.path.join(tempfile.gettempdir(), tag)
@@ -109,7 +124,7 @@ def main():
         for line in sys.stdin:
             if line.strip() == 'end':
                 table = subprocess.run(['conntrack', '-L', '-o', 'extended'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-                print(table + run('iptables-legacy-save', '-c') + run('ip6tables-legacy-save', '-c'), flush=True)
+                print(table + counters() + run('iptables-legacy-save', '-c') + run('ip6tables-legacy-save', '-c'), flush=True)
                 continue
             side, packet = line.split()
             print(' '.join('%s %s' % (dev, p.hex()) for dev, p in router.send(side, bytes.fromhex(packet))), flush=True)
