@@ -11,7 +11,6 @@ import {
   TCP_CONNTRACK_CLOSE as CL,
   TCP_CONNTRACK_CLOSE_WAIT as CW,
   TCP_CONNTRACK_ESTABLISHED as ES,
-  F_HELP,
   TCP_CONNTRACK_FIN_WAIT as FW,
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -232,7 +231,7 @@ export function tcpPacket(t: Tracker, p: Packet, slot: number, direction: number
       oldState = SS;
       newState = SR;
     } else if (newState === IV) {
-      if (t.proxying && asksProxyAgain(t, p, slot, direction, index, oldState)) return TRACK_ACCEPT;
+      if (oldState === SS && index === ACK && asksProxyAgain(t, p, slot)) return TRACK_ACCEPT;
       t.invalid(p, REASON_TCP_STATE, index, direction, oldState);
       return TRACK_INVALID;
     } else if (newState === TW && challengeAcked(w, base, direction)) {
@@ -324,18 +323,10 @@ function ignored(t: Tracker, p: Packet, base: number, direction: number, index: 
  * Whether a client behind -j SYNPROXY asks again, with a keep-alive, before the server has answered: the SYN to the server, or its
  * answer, got lost. The segment has to find its connection, so that another SYN can be made of it.
  */
-function asksProxyAgain(
-  t: Tracker,
-  p: Packet,
-  slot: number,
-  direction: number,
-  index: number,
-  oldState: number,
-): boolean {
+function asksProxyAgain(t: Tracker, p: Packet, slot: number): boolean {
   const w = t.table.words;
   const base = slot << RECORD_SHIFT;
-  if (oldState !== SS || index !== ACK || direction !== 0 || w[base + R_LAST]! >>> 31 !== 0) return false;
-  if ((w[base + R_STATUS]! & F_HELP) === 0 || t.table.coldOf(slot).help?.isProxied !== true) return false;
+  if (w[base + R_LAST]! < 0 || t.table.coldOf(slot).help?.isProxied !== true) return false;
   return ((w[base + R_WINDOW + W_END]! - 1) | 0) === p.seq;
 }
 
@@ -388,8 +379,8 @@ function resetState(t: Tracker, p: Packet, base: number, direction: number, oldS
   )
     // answers the other side's SYN, or an ACK, that was let through: it may acknowledge what this table never took
     return RESET_IN_WINDOW;
-  if (oldState === SS && lastIndex === ACK && last >>> 31 === 1 && p.seq === w[base + R_LAST_ACK])
-    return RESET_IN_WINDOW;
+  // answers a challenge ACK that was let through: in SYN_SENT no other ACK is
+  if (oldState === SS && lastIndex === ACK && p.seq === w[base + R_LAST_ACK]) return RESET_IN_WINDOW;
   return RESET_CHECK;
 }
 
@@ -460,8 +451,7 @@ function accepted(
     if (index === SYN && oldState === SS) return TRACK_ACCEPT;
     // picked up in the middle and one-sided so far: not for days
     if (newState === ES && timeout > timeouts[TCP_TIMEOUT_UNACK]!) timeout = timeouts[TCP_TIMEOUT_UNACK]!;
-  } else if ((status & IPS_ASSURED) === 0 && newState === ES && (oldState === SR || oldState === ES))
-    t.setAssured(slot);
+  } else if (newState === ES) t.setAssured(slot);
   t.refresh(slot, direction, p.l3Len, timeout);
   return TRACK_ACCEPT;
 }

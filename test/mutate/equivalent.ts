@@ -157,6 +157,7 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       keys: [
         'tcpNew :: w[original + W_END] = end; :: original + W_END -> (original) - (W_END)',
         'resynchronises :: w[from + W_END] = w[base + R_LAST_END]!; :: from + W_END -> (from) - (W_END)',
+        'asksProxyAgain :: return ((w[base + R_WINDOW + W_END]! - 1) | 0) === p.seq; :: base + R_WINDOW + W_END -> (base + R_WINDOW) - (W_END)',
       ],
     },
     {
@@ -185,6 +186,34 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     {
       why: "the window check that follows begins this side's window anew",
       keys: ['resynchronises :: for (let i = 0; i < WINDOW_WORDS; i++) w[to + i] = 0; :: 0 -> 1'],
+    },
+    {
+      why: 'the test only spares others: in a state that stays, and is not CLOSE, none of them holds',
+      keys: [
+        'tcpPacket :: if (newState !== oldState || newState === CL) { :: newState !== oldState || newState === CL -> true',
+      ],
+    },
+    {
+      why: 'the number shifted is not negative, or its sign bits are masked away, or what is compared with has none',
+      keys: [
+        'reopens :: return (flags & FLAG_CLOSE_INIT) !== 0 || w[base + R_LAST]! >>> LAST_INDEX_SHIFT === RST; :: w[base + R_LAST]! >>> LAST_INDEX_SHIFT -> (w[base + R_LAST]!) >> (LAST_INDEX_SHIFT)',
+        'resynchronises :: if (index !== SYNACK || last >>> LAST_INDEX_SHIFT !== SYN || p.ack !== w[base + R_LAST_END]) return … :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
+        'challengeAcked :: if (direction === 0 || last >>> LAST_INDEX_SHIFT !== SYN) return false; :: last >>> LAST_INDEX_SHIFT -> (last) >> (LAST_INDEX_SHIFT)',
+      ],
+    },
+    {
+      why: "the last segment's word is negative by its direction bit: it is far below",
+      keys: [
+        'asksProxyAgain :: if (w[base + R_LAST]! < 0 || t.table.coldOf(slot).help?.isProxied !== true) return false; :: 0 -> (-1)',
+      ],
+    },
+    {
+      why: 'compared with the three others only: any other number does for it, and nothing for RESET_CHECK',
+      keys: [
+        'RESET_CHECK :: const RESET_CHECK = 0; :: 0 -> (-1)',
+        'RESET_INVALID :: const RESET_INVALID = 3; :: 3 -> 4',
+        'resetState :: return RESET_CHECK; :: return RESET_CHECK; -> (removed)',
+      ],
     },
   ],
   'src/conntrack/udp.ts': [

@@ -18,7 +18,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     file: 'src/conntrack/tcp.ts',
-    tests: ['tcp-states', 'tcp', 'tcp-record', 'tcp-window'].map((name) => `src/conntrack/${name}.test.ts`),
+    tests: ['tcp-states', 'tcp', 'tcp-record', 'tcp-edges', 'tcp-window'].map((name) => `src/conntrack/${name}.test.ts`),
   },
   {
     file: 'src/conntrack/udp.ts',
