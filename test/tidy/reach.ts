@@ -18,6 +18,7 @@ export const COVERED_BY: Readonly<Record<string, { test: string; runsBuilt?: boo
   'src/conntrack/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/host/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/flow/': { test: 'src/flow/flow.test.ts' },
+  'src/tools/conntrack/': { test: 'test/conntrack-real/answers.test.ts' },
   'src/iptables/': { test: 'src/iptables/parse.test.ts' },
   // every match and target stands in the rules of some recorded case
   'src/rules/match/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },

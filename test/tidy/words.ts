@@ -16,9 +16,9 @@ export const BANNED: readonly BannedWord[] = [
     pattern: /\b(?:stub(?:bed|s)?|placeholder|lorem ipsum|coming soon)\b/i,
     reason: 'unfinished work is not committed',
   },
-  // but for iptables-save's own words about its option -b
+  // but for iptables-save's own words about its option -b, and the C library's for ENOSYS
   {
-    pattern: /(?<!--binary option is )\bnot (?:yet )?implemented\b|\binterface in progress\b/i,
+    pattern: /(?<!--binary option is |'[Ff]unction )\bnot (?:yet )?implemented\b|\binterface in progress\b/i,
     reason: 'say "not supported", and where',
   },
   { pattern: /\bissues? #?\d/i, reason: 'the project does not refer to its work list' },

@@ -48,3 +48,26 @@ export function maskOfPrefix(text: string, family: 2 | 10): string | null {
   }
   return formatAddress(family, words);
 }
+
+/** An address and the port behind it; IPv6 with a port stands in brackets. A text: what is wrong. */
+export function splitPort(text: string): { address: string; port: number | null } | string {
+  let address = text;
+  let portText: string | null = null;
+  if (text.startsWith('[')) {
+    const close = text.indexOf(']');
+    if (close < 0) return "No closing ']' around IPv6 address";
+    if (close === 1) return 'No IPv6 address specified';
+    if (text[close + 1] !== ':') return { address: text, port: null };
+    address = text.slice(1, close);
+    portText = text.slice(close + 2);
+  } else if (text.split(':').length === 2) {
+    const colon = text.indexOf(':');
+    address = text.slice(0, colon);
+    portText = text.slice(colon + 1);
+  }
+  if (portText === null) return { address, port: null };
+  if (portText === '') return "No port specified after `:'";
+  const { value, length } = readLong(portText, 10);
+  if (length !== portText.length || value > 0xffffn) return `Invalid port \`${portText}'`;
+  return { address, port: Number(value) };
+}

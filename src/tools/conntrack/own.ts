@@ -48,7 +48,10 @@ export function readOwnOption(key: string, value: string | null, own: OwnOptions
       return;
     case 'top': {
       const found = TOP_KEYS.find((k) => k === value);
-      if (found === undefined) throw new ConntrackError(`--top counts by ${TOP_KEYS.join(', ')}; got "${value}"`);
+      if (found === undefined) {
+        const got = value === null ? 'nothing' : `"${value}"`;
+        throw new ConntrackError(`--top counts by ${TOP_KEYS.join(', ')}; got ${got}`);
+      }
       own.top = found;
     }
   }

@@ -3,62 +3,25 @@
  * what does not go together (options.ts, protocols.ts).
  */
 import { type MaskedFilter, statusFilter } from '../../flow/filter.js';
-import {
-  STATUS_ASSURED,
-  STATUS_EXPECTED,
-  STATUS_FIXED_TIMEOUT,
-  STATUS_HW_OFFLOAD,
-  STATUS_OFFLOAD,
-  STATUS_SEEN_REPLY,
-} from '../../flow/record.js';
-import { type Address, maskOfPrefix, readAddress } from './address.js';
+import { type Address, maskOfPrefix, readAddress, splitPort } from './address.js';
+import { checkLine } from './check.js';
 import { type AddressPair, type CommandLine, emptyOutput, type NatValue, type OutputForm } from './line.js';
+import { EVENT_WORDS, lookUp, OUTPUT_WORDS, readList, STATUS_WORDS } from './lists.js';
 import type { SystemNames } from './names.js';
 import { readLong, readUnsigned } from './number.js';
 import {
   COMMANDS,
   type CommandLetter,
-  checkUsage,
   DEPRECATED,
   EXPECT_USAGE,
   OPTIONS,
   TABLE_NAMES,
   type TableName,
-  USAGE,
 } from './options.js';
 import { OWN_OPTIONS, readOwnOption } from './own.js';
 import { PROTOCOLS, type ProtocolRow, plainProtocol, type TransportField, type TransportOption } from './protocols.js';
 import { ConntrackError, STATUS_FAILED } from './usage-error.js';
 import { WordReader } from './words.js';
-
-/** Names of -u, in the order in which a shortened one is looked up. */
-const STATUS_WORDS: readonly (readonly [string, number])[] = [
-  ['ASSURED', STATUS_ASSURED],
-  ['SEEN_REPLY', STATUS_SEEN_REPLY],
-  ['UNSET', 0],
-  ['FIXED_TIMEOUT', STATUS_FIXED_TIMEOUT],
-  ['EXPECTED', STATUS_EXPECTED],
-  ['OFFLOAD', STATUS_OFFLOAD],
-  ['HW_OFFLOAD', STATUS_HW_OFFLOAD],
-];
-
-const EVENT_WORDS: readonly (readonly [string, number])[] = [
-  ['ALL', 7],
-  ['NEW', 1],
-  ['UPDATES', 2],
-  ['DESTROY', 4],
-];
-
-const OUTPUT_WORDS: readonly (readonly [string, keyof OutputForm])[] = [
-  ['xml', 'xml'],
-  ['extended', 'extended'],
-  ['timestamp', 'timestamp'],
-  ['id', 'id'],
-  ['ktimestamp', 'ktimestamp'],
-  ['labels', 'labels'],
-  ['userspace', 'userspace'],
-  ['save', 'save'],
-];
 
 /** Options whose address may have a prefix, and the mask that it stands for. */
 const PREFIX_MASKS: Record<string, '{' | '}'> = { s: '{', d: '}', '[': '{', ']': '}' };
@@ -267,34 +230,14 @@ class LineParser {
   private nat(key: string, before: NatValue | null): NatValue {
     const text = this.words.take();
     if (text === null) return before ?? { address: null, port: null };
-    const { address: addressText, port } = this.splitPort(text);
+    const split = splitPort(text);
+    if (typeof split === 'string') this.fail(split);
+    const { address: addressText, port } = split;
     const slash = addressText.indexOf('/');
     const address = this.address(slash < 0 ? addressText : addressText.slice(0, slash), addressText);
     this.setFamily(address.family);
     if (slash >= 0) this.noPrefix(key);
     return { address: address.text, port: port ?? before?.port ?? null };
-  }
-
-  private splitPort(text: string): { address: string; port: number | null } {
-    let address = text;
-    let portText: string | null = null;
-    if (text.startsWith('[')) {
-      const close = text.indexOf(']');
-      if (close < 0) this.fail("No closing ']' around IPv6 address");
-      if (close === 1) this.fail('No IPv6 address specified');
-      if (text[close + 1] !== ':') return { address: text, port: null };
-      address = text.slice(1, close);
-      portText = text.slice(close + 2);
-    } else if (text.split(':').length === 2) {
-      const colon = text.indexOf(':');
-      address = text.slice(0, colon);
-      portText = text.slice(colon + 1);
-    }
-    if (portText === null) return { address, port: null };
-    if (portText === '') this.fail("No port specified after `:'");
-    const { value, length } = readLong(portText, 10);
-    if (length !== portText.length || value > 0xffffn) this.fail(`Invalid port \`${portText}'`);
-    return { address, port: Number(value) };
   }
 
   private setProtocol(text: string): void {
@@ -346,28 +289,10 @@ class LineParser {
     }
   }
 
-  /** Calls `use` with each word of a list; one that nobody knows ends the line. */
   private list(text: string, use: (word: string) => boolean): void {
-    let rest = text;
-    for (let comma = rest.indexOf(','); comma > 0; comma = rest.indexOf(',')) {
-      if (!this.listWord(rest.slice(0, comma), use)) this.fail(`Bad parameter \`${rest}'`);
-      rest = rest.slice(comma + 1);
-    }
-    if (!this.listWord(rest, use)) this.fail(`Bad parameter \`${rest}'`);
-  }
-
-  private listWord(word: string, use: (word: string) => boolean): boolean {
-    if (word === '') return false;
-    // shortened or not, and whatever list it stands in
-    for (const [name, option] of [
-      ['SRC_NAT', 'src-nat'],
-      ['DST_NAT', 'dst-nat'],
-    ]) {
-      if (!beginsWith(name!, word)) continue;
-      this.line.warnings += `WARNING: ignoring ${name}, use --${option} instead\n`;
-      return true;
-    }
-    return use(word);
+    const { bad, warnings } = readList(text, use);
+    this.line.warnings += warnings;
+    if (bad !== null) this.fail(`Bad parameter \`${bad}'`);
   }
 
   private setStatus(text: string): void {
@@ -378,9 +303,9 @@ class LineParser {
         isUnreplied = true;
         return true;
       }
-      const found = STATUS_WORDS.find(([name]) => beginsWith(name, word));
-      bits |= found?.[1] ?? 0;
-      return found !== undefined;
+      const bit = lookUp(STATUS_WORDS, word);
+      bits |= bit ?? 0;
+      return bit !== null;
     });
     this.line.status = statusFilter(this.line.status, bits, isUnreplied);
   }
@@ -389,9 +314,9 @@ class LineParser {
     const before = this.line.events;
     let mask = before === null ? 0 : Number(before.isNew) + 2 * Number(before.isUpdate) + 4 * Number(before.isDestroy);
     this.list(text, (word) => {
-      const found = EVENT_WORDS.find(([name]) => beginsWith(name, word));
-      mask |= found?.[1] ?? 0;
-      return found !== undefined;
+      const bit = lookUp(EVENT_WORDS, word);
+      mask |= bit ?? 0;
+      return bit !== null;
     });
     this.line.events = { isNew: (mask & 1) !== 0, isUpdate: (mask & 2) !== 0, isDestroy: (mask & 4) !== 0 };
   }
@@ -399,9 +324,9 @@ class LineParser {
   private setOutput(text: string): void {
     const { output } = this.line;
     this.list(text, (word) => {
-      const found = OUTPUT_WORDS.find(([name]) => beginsWith(name, word));
-      if (found !== undefined) output[found[1]] = true;
-      return found !== undefined;
+      const form = lookUp(OUTPUT_WORDS, word);
+      if (form !== null) output[form] = true;
+      return form !== null;
     });
     const { save, ...others } = output;
     if (save && Object.values(others).includes(true)) {
@@ -425,63 +350,19 @@ class LineParser {
   }
 
   private finish(): CommandLine {
-    const { line, given } = this;
-    if (given.has('j') && (given.has('n') || given.has('g'))) {
-      this.fail("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
-    }
-    const isExpect = this.table === 'expect';
-    const command = this.command ?? 'h';
-    const usage = isExpect ? EXPECT_USAGE[command]! : USAGE[command];
-    // without any command it is help that is shown, but -p is for those who ask for it
-    const wrong = checkUsage(OPTIONS, this.command === null ? { needs: '', takes: '' } : usage, given);
-    if (wrong !== null) this.fail(wrong);
-    const isOne = !isExpect && 'GIA'.includes(command);
-    if (isOne) this.checkPair(given, ['s', 'd', 'r', 'q'], ADDRESS_PAIRS);
-    const { protocol } = line;
-    if (protocol !== null && command !== 'h') {
-      const rows = isExpect ? protocol.expectUsage(command) : protocol.usage(command);
-      const bad = checkUsage(protocol.options, rows, this.transportGiven);
-      if (bad !== null) this.fail(bad);
-      if (isOne && protocol.pairs[0] !== '') this.checkPair(this.transportGiven, ['a', 'b', 'c', 'd'], protocol.pairs);
-    }
-    if (this.table === 'conntrack') this.checkFilters(command);
-    return {
-      ...line,
-      command,
+    const line: CommandLine = {
+      ...this.line,
+      command: this.command ?? 'h',
       table: this.table,
-      given,
+      given: this.given,
       transport: this.transport,
       labels: this.labels,
       labelsAdd: this.labelsAdd,
     };
+    const wrong = checkLine(line, this.command !== null, this.transportGiven);
+    if (wrong !== null) this.fail(wrong);
+    return line;
   }
-
-  /** Both of the first two, or both of the last two; the message is for the direction of which something was given. */
-  private checkPair(given: ReadonlySet<string>, keys: readonly string[], messages: readonly [string, string]): void {
-    const [a, b, c, d] = keys.map((key) => given.has(key));
-    if ((a && b) || (c && d)) return;
-    this.fail(messages[(c || d) && !a && !b && c !== d ? 1 : 0]);
-  }
-
-  private checkFilters(command: CommandLetter): void {
-    const { given } = this;
-    if (!'LDUE'.includes(command)) return;
-    if (given.has('z') && [...'sdrqpumclw()'].some((key) => given.has(key))) {
-      this.fail("Can't use -z with filtering parameters");
-    }
-    if (given.has('{') && !given.has('s')) this.fail("Can't use --mask-src without --src");
-    if (given.has('}') && !given.has('d')) this.fail("Can't use --mask-dst without --dst");
-  }
-}
-
-const ADDRESS_PAIRS = [
-  "you have to specify `--src' and `--dst'",
-  "you have to specify `--reply-src' and `--reply-dst'",
-] as const;
-
-/** Whether `word` is `name`, or its beginning; case does not count. */
-function beginsWith(name: string, word: string): boolean {
-  return word !== '' && name.toLowerCase().startsWith(word.toLowerCase());
 }
 
 function readMark(text: string): MaskedFilter {
