@@ -64,6 +64,7 @@ export class BySource {
     this.heads[bucket] = slot + 1;
   }
 
+  /** Takes a slot off its chain, to be put on another one. */
   private remove(slot: number): void {
     const before = this.previous[slot]!;
     if (before === 0) return;
@@ -71,7 +72,6 @@ export class BySource {
     if (before > 0) this.next[before - 1] = after;
     else this.heads[-before - 1] = after;
     if (after !== 0) this.previous[after - 1] = before;
-    this.previous[slot] = 0;
   }
 
   /**
@@ -118,12 +118,10 @@ export class BySource {
     const base = slot << RECORD_SHIFT;
     for (let i = 0; i < TUPLE_WORDS; i++) out[i] = tuple[i]!;
     out[T_SRC] = w[base + R_REPLY_DST]!;
-    const protocol = tuple[T_PROTO]!;
-    if (protocol >> 8 === AF_INET6) {
-      const high = slot * HIGH_WORDS + HIGH_REPLY_DST;
-      for (let i = 0; i < 3; i++) out[T_SRC + 1 + i] = this.table.high[high + i]!;
-    }
-    const number = protocol & 0xff;
+    // a reply that NAT has written has them in IPv4, too: 0
+    const high = slot * HIGH_WORDS + HIGH_REPLY_DST;
+    for (let i = 0; i < 3; i++) out[T_SRC + 1 + i] = this.table.high[high + i]!;
+    const number = tuple[T_PROTO]! & 0xff;
     const ports = w[base + R_REPLY_PORTS]!;
     // an ICMP id is the same in both directions
     const port = number === IPPROTO_ICMP || number === IPPROTO_ICMPV6 ? ports >>> 16 : ports & 0xffff;
