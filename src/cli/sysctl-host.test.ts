@@ -83,6 +83,18 @@ describe('a host file as /proc/sys', () => {
     expect([...s.idle]).toEqual([]);
   });
 
+  test.each([
+    ['0x10', '16'],
+    ['010', '8'],
+    ['5 6', '5'],
+    ['7', '7'],
+  ])('%s is %s, as the kernel reads it', (written, read) => {
+    const s = store();
+    expect(s.write(`${CT}tcp_max_retrans`, written)).toBeNull();
+    expect(s.read(`${CT}tcp_max_retrans`)).toBe(`${read}\n`);
+    expect(s.text).toBe(`${FILE}  net.netfilter.nf_conntrack_tcp_max_retrans: ${read}\n`);
+  });
+
   test('what nothing depends on is remembered', () => {
     const s = store();
     expect(s.write('net/ipv6/ip6frag_time', '5')).toBeNull();

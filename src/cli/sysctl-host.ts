@@ -67,10 +67,13 @@ export class HostStore implements SysctlStore {
     return `${this.value(name)}\n`;
   }
 
-  write(path: string, value: string): SysctlFailure | null {
+  write(path: string, written: string): SysctlFailure | null {
     const name = toName(path.replace(/^\/+/, ''));
     if (!this.names.has(name)) return new SysctlFailure('ENOENT');
     const row = findRow(name);
+    // as it is read back from a kernel: `0x10 and more` is 16
+    const number = row === null || row.limit === null ? Number.NaN : parseNumber(written);
+    const value = Number.isSafeInteger(number) ? String(number) : written;
     const read = (other: string): number | undefined => this.number(other);
     // what a replay would not load is refused, too
     if (row !== null && refusal(row, value, read) !== null) return new SysctlFailure('EINVAL');

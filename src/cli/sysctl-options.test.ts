@@ -48,6 +48,8 @@ describe('the words of sysctl', () => {
     ['-r (', 'sysctl: --pattern: "(" is not a regular expression'],
     ['--kernel new', 'sysctl: --kernel: expected a version such as 6.1, got "new"'],
     ['--check', /^sysctl: --check needs a file/],
+    ['--host= -a', 'sysctl: --host needs a file, and got an empty name'],
+    ['--write-d=', 'sysctl: --write-d needs a file, and got an empty name'],
     ['--explain --json', 'sysctl: --explain and --json cannot be asked for at once'],
     ['--explain a=1', 'sysctl: --explain takes names, and sets nothing: got "a=1"'],
     ['--json a=1', 'sysctl: --json takes names, and sets nothing: got "a=1"'],

@@ -127,6 +127,9 @@ function versionOf(text: string): string {
 
 /** Ways of showing, one of which may be asked for. */
 function checkTogether(o: SysctlOptions): void {
+  if (o.host === '' || o.writeD === '') {
+    throw new SysctlUsageError(`sysctl: ${o.host === '' ? '--host' : '--write-d'} needs a file, and got an empty name`);
+  }
   const ways: [string, boolean][] = [
     ['--explain', o.explains],
     ['--json', o.json],

@@ -52,7 +52,13 @@ export async function runSysctl(argv: readonly string[], version: string): Promi
     status = failed;
     voice.err(`statewall: ${(error as Error).message}\n`);
   }
-  await voice.end();
+  try {
+    await voice.end();
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    process.stderr.write(`statewall: ${error.message}\n`);
+    return EXIT_FAILED;
+  }
   return status;
 }
 
@@ -146,6 +152,7 @@ function listAll(sysctl: SysctlRun, store: SysctlStore, voice: Voice): number {
 
 /** Listings say so where there is no connection tracking to list. */
 function needConntrack(store: SysctlStore, voice: Voice): number {
+  if (!(store instanceof ProcStore)) return 0;
   if (!(store.stat('net/netfilter/nf_conntrack_acct') instanceof SysctlFailure)) return 0;
   voice.err('statewall: sysctl: connection tracking is not loaded, or this kernel has none: modprobe nf_conntrack\n');
   return EXIT_FAILED;
@@ -263,10 +270,11 @@ function explainAll(sysctl: SysctlRun, store: SysctlStore, o: SysctlOptions, voi
       }
       continue;
     }
-    const { settings } = sysctl.values([word]);
-    for (const s of settings) {
+    for (const s of sysctl.values([word]).settings) {
       const row = findRow(s.name);
-      if (o.changedOnly && (row === null || !isChanged(row, s.value, store.host))) continue;
+      // of a folder only what something is known of
+      if (row === null && (stat.isFolder || o.changedOnly)) continue;
+      if (o.changedOnly && row !== null && !isChanged(row, s.value, store.host)) continue;
       texts.push(explain(s.name, s.value, host, sysctl.read));
     }
   }
@@ -291,6 +299,7 @@ function check(o: SysctlOptions, voice: Voice): number {
       status = EXIT_FAILED;
     } else findings.push(...checkConf(text, file, kernel));
   }
-  for (const finding of findings) voice.out(o.json ? `${JSON.stringify(finding)}\n` : `${findingText(finding)}\n`);
+  for (const finding of findings)
+    voice.out(o.json ? `${JSON.stringify(finding)}\n` : readable(`${findingText(finding)}\n`));
   return findings.length > 0 ? EXIT_FAILED : status;
 }

@@ -260,6 +260,17 @@ describe('--check', () => {
   });
 });
 
+test('a full disk is told of', () => {
+  const { status, err } = shell(`$statewall sysctl --host '${file}' > /dev/full`);
+  expect([status, err]).toEqual([1, 'statewall: cannot write standard output: no space left on device\n']);
+});
+
+test('what a file holds does not reach the terminal as it is', () => {
+  const conf = join(folder, 'odd.conf');
+  writeFileSync(conf, '\x1b[2Jodd\n');
+  expect(sysctl('--check', conf).out).toBe(`${conf}:1:1: error: expected "name = value", got "\\x1b[2Jodd"\n`);
+});
+
 test('on another system than Linux there is one line, and host files work', () => {
   const preload = "data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})";
   const env = { NODE_OPTIONS: `--import ${preload}` };
