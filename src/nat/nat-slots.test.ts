@@ -132,10 +132,8 @@ describe('a half', () => {
     const p = bench.arrive();
     bench.nat.setup(p.connection >> 1, rangeOf('10.9.0.1', [21, 21]), MANIP_DST);
     expect(calls).toEqual([]);
-    bench.tracker.helpersByPort = true;
     const again = bench.arrive({ from: 9 });
     bench.tracker.helpersByPort = true;
-    calls.length = 0;
     bench.nat.setup(again.connection >> 1, rangeOf('10.2.0.3'), MANIP_DST);
     expect(calls).toEqual([]);
     bench.nat.setup(again.connection >> 1, rangeOf('10.9.0.1', [21, 21]), MANIP_DST);
@@ -295,14 +293,14 @@ describe('when an address goes', () => {
   });
 
   it('IPv6 addresses count in every word', () => {
-    const bench = new NatBench();
+    const bench = busy(1);
     bench.addresses.set(OUT, 'fd02:1:2:3:4:5:6:7');
     masqueraded(bench, { source: 'fd01::2' });
     for (const near of ['fd02:1:2:3:4:5:6:8', 'fd02:1:2:3:4:6:6:7', 'fd02:1:2:4:4:5:6:7', 'fd02:2:2:3:4:5:6:7'])
       bench.nat.forgetMasqueraded(OUT, AF_INET6, words(near));
-    expect(left(bench)).toBe(1);
+    expect(left(bench)).toBe(2);
     bench.nat.forgetMasqueraded(OUT, AF_INET6, words('fd02:1:2:3:4:5:6:7'));
-    expect(left(bench)).toBe(0);
+    expect(left(bench)).toBe(1);
   });
 
   it('those of the other family do not end, even with the same words', () => {
