@@ -41,10 +41,11 @@ export async function watch(
   };
   try {
     const options = { signal: world.stop };
-    for await (const batch of source.events(groups, isExpect, Number(line.bufferBytes ?? 0n), options)) {
+    for await (const batch of source.events(groups, isExpect, askedSize(line.bufferBytes), options)) {
       for (const item of batch) {
-        if ('lost' in item) world.err(line.own.json ? lossObject(item.lost) : LOSS);
-        else await output.add(shown(item));
+        if (!('lost' in item)) await output.add(shown(item));
+        else if (line.own.json) await output.add(lossObject(item.lost, item.bufferBytes));
+        else world.err(LOSS);
       }
       // somebody waits for each of them
       await output.flush();
@@ -61,8 +62,14 @@ function print(printer: Printer, item: FlowEvent | ExpectationEvent, isExpect: b
   return isExpect ? printer.expectationEvent(item as ExpectationEvent) : printer.flowEvent(item as FlowEvent);
 }
 
-function lossObject(lost: number | null): string {
-  return `${JSON.stringify({ event: 'LOSS', lost })}\n`;
+/** Who reads objects finds the place where some are missing. */
+function lossObject(lost: number | null, bufferBytes: number): string {
+  return `${JSON.stringify({ event: 'LOSS', lost, bufferBytes })}\n`;
+}
+
+/** What the source is asked for: a size that is none leaves the buffer as it is. */
+function askedSize(asked: bigint | null): number {
+  return asked === null ? 0 : Math.max(0, Number(BigInt.asIntN(32, asked)));
 }
 
 /**
