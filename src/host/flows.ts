@@ -118,6 +118,9 @@ function record(s: Source, showState: boolean): FlowRecord {
   r.mark = w[s.base + R_MARK]! >>> 0;
   r.id = w[s.base + R_ID]! >>> 0;
   if (showState && (protocol === IPPROTO_TCP || protocol === IPPROTO_SCTP)) r.state = w[s.base + R_STATE]! & STATE_MASK;
+  if (showState && protocol === IPPROTO_SCTP) {
+    r.vtags = { original: w[s.base + R_WINDOW]! >>> 0, reply: w[s.base + R_WINDOW + 1]! >>> 0 };
+  }
   if (protocol === IPPROTO_GRE)
     r.greTimeouts = { timeout: seconds(w[s.base + R_WINDOW]!), stream: seconds(w[s.base + R_WINDOW + 1]!) };
   if ((status & F_COUNTERS) !== 0) {
@@ -214,16 +217,26 @@ function tupleInto(family: number, protocol: number, t: FlowTuple, out: Int32Arr
   if (t.keys !== null) out[T_PORTS] = (t.keys.source << 16) | t.keys.destination;
 }
 
+/** What a connection has left that does not say it: offloaded ones have no timer, and the kernel gives them a day. */
+const NO_TIMEOUT_SECONDS = 86_400;
+
 /**
  * Enters a connection as of the clock's time, as a program would through ctnetlink: confirmed, TCP windows unknown (they are
- * picked up from the first packets), translated as its tuples say. False: its tuple is taken, the table is full, or its timeout is over.
+ * picked up from the first packets), translated as its tuples say, begun when it says. `labels`: bits by name; a label that neither is
+ * one of them nor a number is left out. False: its tuple is taken, the table is full, or its timeout is over.
  */
-export function addFlow(tracker: Tracker, flow: FlowRecord, nat: Nat): boolean {
+export function addFlow(
+  tracker: Tracker,
+  flow: FlowRecord,
+  nat: Nat,
+  labels: ReadonlyMap<string, number> = new Map(),
+): boolean {
   const original = new Int32Array(TUPLE_WORDS);
   const reply = new Int32Array(TUPLE_WORDS);
   tupleInto(flow.family, flow.protocol, flow.original, original);
   tupleInto(flow.family, flow.protocol, flow.reply, reply);
-  const slot = tracker.adopt(original, reply, flow.zoneOriginal | (flow.zoneReply << 16), (flow.timeout ?? 0) * 1000);
+  const timeoutMs = (flow.timeout ?? NO_TIMEOUT_SECONDS) * 1000;
+  const slot = tracker.adopt(original, reply, flow.zoneOriginal | (flow.zoneReply << 16), timeoutMs);
   if (slot < 0) return false;
   const w = tracker.table.words;
   const base = slot << RECORD_SHIFT;
@@ -231,6 +244,16 @@ export function addFlow(tracker: Tracker, flow: FlowRecord, nat: Nat): boolean {
   nat.adopt(slot);
   w[base + R_MARK] = (flow.mark ?? 0) | 0;
   w[base + R_STATE] = (w[base + R_STATE]! & ~STATE_MASK) | (flow.state ?? 0);
+  if (flow.vtags !== null && flow.protocol === IPPROTO_SCTP) {
+    w[base + R_WINDOW] = flow.vtags.original | 0;
+    w[base + R_WINDOW + 1] = flow.vtags.reply | 0;
+  }
+  for (const label of flow.labels ?? []) {
+    const bit = labels.get(label) ?? (/^\d{1,3}$/.test(label) ? Number(label) : 128);
+    if (bit < 128) tracker.table.setLabel(slot, bit >> 5, 1 << (bit & 31));
+  }
+  const began = flow.startNs !== null ? Number(flow.startNs) / 1e6 : tracker.clockMs - (flow.ageSeconds ?? 0) * 1000;
+  if ((w[base + R_STATUS]! & F_TIMESTAMP) !== 0) tracker.table.stamps[slot * 2] = began;
   if (flow.helper !== null) tracker.assignHelper(slot, flow.helper);
   if (flow.counters !== null && (w[base + R_STATUS]! & F_COUNTERS) !== 0) {
     const { original: o, reply: r } = flow.counters;

@@ -417,7 +417,7 @@ export class Host extends HostKernel {
    * @returns false: its tuple is taken, its time is over, or the table is full.
    */
   addFlow(flow: FlowRecord): boolean {
-    return addFlow(this.tracker, flow, this.nat);
+    return addFlow(this.tracker, flow, this.nat, this.network.labels);
   }
 
   /** Expectations that wait, in no order. */
