@@ -48,30 +48,30 @@ const rows = SYSCTLS.filter((row) => isIn(row, kernel));
 const numbers = rows.filter((row) => row.limit !== null && !row.name.endsWith('_thresh'));
 
 describe.skipIf(!here)('the table of settings and this kernel (needs root)', () => {
-  test('the kernel has none below net.netfilter that the table lacks', () => {
+  test('the kernel has none below net.netfilter that the table lacks', async () => {
     const lacking = filesBelow('net/netfilter').filter((path) => findRow(toName(path)) === null);
     expect(lacking).toEqual([]);
     expect(filesBelow('net/netfilter').length).toBeGreaterThan(40);
   });
 
-  test('the kernel has each one of the table, but for what it was built without', () => {
-    const probed = probe(rows.map((row) => [toPath(nameOf(row)), []]));
+  test('the kernel has each one of the table, but for what it was built without', async () => {
+    const probed = await probe(rows.map((row) => [toPath(nameOf(row)), []]));
     const missing = rows.filter((row) => probed[toPath(nameOf(row))] === null && row.needs === '');
     // settings of the whole host may be hidden from the namespaces
     expect(missing.filter((row) => row.access !== 'host').map((row) => row.name)).toEqual([]);
     for (const row of missing) expect(statSync(ROOT + toPath(row.name)).isFile()).toBe(true);
   });
 
-  test('what is gone is not there', () => {
+  test('what is gone is not there', async () => {
     const gone = SYSCTLS.filter((row) => row.gone !== null && compareVersions(kernel, row.gone) >= 0);
-    const probed = probe(gone.map((row) => [toPath(row.name), []]));
+    const probed = await probe(gone.map((row) => [toPath(row.name), []]));
     expect(Object.entries(probed).filter(([, p]) => p !== null)).toEqual([]);
     expect(gone.length).toBeGreaterThan(10);
   });
 
-  test('defaults, in a new namespace', () => {
+  test('defaults, in a new namespace', async () => {
     const host = liveHost(kernel, readFileSync('/proc/meminfo', 'utf8'));
-    const probed = probe(rows.map((row) => [toPath(nameOf(row)), []]));
+    const probed = await probe(rows.map((row) => [toPath(nameOf(row)), []]));
     const differ = numbers
       .filter((row) => row.name !== FOR_EVER && !TUNED.includes(row.name))
       .flatMap((row) => {
@@ -82,8 +82,8 @@ describe.skipIf(!here)('the table of settings and this kernel (needs root)', () 
     expect(differ).toEqual([]);
   });
 
-  test('who may write: settings of the host and counts are read-only in a namespace, all others are not', () => {
-    const probed = probe(rows.map((row) => [toPath(nameOf(row)), []]));
+  test('who may write: settings of the host and counts are read-only in a namespace, all others are not', async () => {
+    const probed = await probe(rows.map((row) => [toPath(nameOf(row)), []]));
     const modes = rows.flatMap((row) => {
       const mode = probed[toPath(nameOf(row))]?.mode;
       return mode === undefined ? [] : [[row.name, mode === 0o644]];
@@ -93,8 +93,8 @@ describe.skipIf(!here)('the table of settings and this kernel (needs root)', () 
     );
   });
 
-  test('limits: the least and the most are taken, what is beyond is refused', () => {
-    const ticks = ticksPerSecond();
+  test('limits: the least and the most are taken, what is beyond is refused', async () => {
+    const ticks = await ticksPerSecond();
     const tried = numbers
       .filter((row) => row.access === 'namespace' && row.name !== FOR_EVER)
       .map((row) => {
@@ -102,7 +102,7 @@ describe.skipIf(!here)('the table of settings and this kernel (needs root)', () 
         const least = row.limit!.isTicks ? -most : row.limit!.least;
         return { path: toPath(nameOf(row)), values: [least, most, least - 1, most + 1].map(String) };
       });
-    const probed = probe(tried.map(({ path, values }) => [path, values]));
+    const probed = await probe(tried.map(({ path, values }) => [path, values]));
     const answers = tried.flatMap(({ path }) =>
       probed[path] === null ? [] : [[path, probed[path]!.answers.map(verdict)]],
     );
@@ -113,10 +113,10 @@ describe.skipIf(!here)('the table of settings and this kernel (needs root)', () 
     expect(answers.length).toBeGreaterThan(40);
   });
 
-  test('the thresholds of reassembly bound each other, and go from 0 to the end of a long', () => {
+  test('the thresholds of reassembly bound each other, and go from 0 to the end of a long', async () => {
     for (const base of ['net/netfilter/nf_conntrack_frag6', 'net/ipv4/ipfrag', 'net/ipv6/ip6frag']) {
       const [high, low] = [`${base}_high_thresh`, `${base}_low_thresh`];
-      const probed = probe([
+      const probed = await probe([
         [high, ['3145728', '3145727', '9223372036854775807', '-1']],
         [low, ['4194304', '4194305', '0', '-1']],
       ]);
@@ -125,7 +125,7 @@ describe.skipIf(!here)('the table of settings and this kernel (needs root)', () 
     }
   });
 
-  test('settings of the host refuse what the table says, in the first namespace', () => {
+  test('settings of the host refuse what the table says, in the first namespace', async () => {
     // what is refused changes nothing
     const refused = rows.filter(
       (row) => row.access === 'host' && row.limit?.least !== undefined && row.limit.least >= 0,
@@ -146,10 +146,11 @@ function verdict(answer: string): string {
 }
 
 /** The kernel's ticks a second, from the longest timeout that it takes. */
-function ticksPerSecond(): number {
+async function ticksPerSecond(): Promise<number> {
   const path = 'net/netfilter/nf_conntrack_udp_timeout';
   const known = [100, 250, 300, 1000];
-  const { answers } = probe([[path, known.map((hz) => String(Math.floor(INT_MAX / hz)))]])[path]!;
+  const probed = await probe([[path, known.map((hz) => String(Math.floor(INT_MAX / hz)))]]);
+  const { answers } = probed[path]!;
   const hz = known.find((_, i) => answers[i] !== 'EINVAL');
   expect(SECONDS.most).toBe(Math.floor(INT_MAX / 100));
   return hz!;

@@ -1,5 +1,5 @@
 /** Programs in a network namespace of their own, for the tests of this folder. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -27,24 +27,30 @@ export function canAsk(needsSysctl: boolean): boolean {
   return spawnSync('unshare', ['-n', 'test', '-e', '/proc/sys/net/netfilter/nf_conntrack_acct']).status === 0;
 }
 
-function inNamespace(script: string, input: unknown, before = ''): unknown {
+async function inNamespace(script: string, input: unknown, before = ''): Promise<unknown> {
   const shell = `${before}exec '${process.execPath}' '${at(script)}'`;
-  const r = spawnSync('unshare', ['-n', 'sh', '-ec', shell], {
-    input: JSON.stringify(input),
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+  const child = spawn('unshare', ['-n', 'sh', '-ec', shell]);
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
   });
-  if (r.status !== 0) throw new Error(`${script}: ${r.stderr}`);
-  return JSON.parse(r.stdout);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  child.stdin.end(JSON.stringify(input));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  if (status !== 0) throw new Error(`${script}: ${err}`);
+  return JSON.parse(out);
 }
 
 /** The real sysctl. */
 export const REAL: readonly string[] = [SYSCTL];
 
 /** Runs lines one after another in one new namespace, with an interface `eth0.100`. `cwd`: the folder of relative names. */
-export function drive(program: readonly string[], lines: readonly Line[], cwd: string): Done[] {
+export async function drive(program: readonly string[], lines: readonly Line[], cwd: string): Promise<Done[]> {
   const veth = 'ip link add name eth0.100 type veth peer name p0; ';
-  return inNamespace('drive.mjs', { program, lines, cwd }, veth) as Done[];
+  return (await inNamespace('drive.mjs', { program, lines, cwd }, veth)) as Done[];
 }
 
 /** What the kernel says of a setting. */
@@ -56,6 +62,8 @@ export interface Probed {
 }
 
 /** Tries values on settings (paths with slashes) in a new namespace. */
-export function probe(asked: readonly (readonly [string, readonly string[]])[]): Record<string, Probed | null> {
-  return inNamespace('probe.mjs', asked) as Record<string, Probed | null>;
+export async function probe(
+  asked: readonly (readonly [string, readonly string[]])[],
+): Promise<Record<string, Probed | null>> {
+  return (await inNamespace('probe.mjs', asked)) as Record<string, Probed | null>;
 }

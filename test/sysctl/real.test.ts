@@ -22,8 +22,7 @@ const FILES: Record<string, string> = {
 };
 
 /** Words by blanks; `{}` stands for nothing. */
-const LINES: readonly (string | Line)[] = [
-  // reading
+const READING: readonly (string | Line)[] = [
   `${NF}max`,
   'net/netfilter/nf_conntrack_max',
   `${NF}acct ${NF}timestamp ${NF}events`,
@@ -87,7 +86,10 @@ const LINES: readonly (string | Line)[] = [
   `-- ${NF}acct`,
   'net.ipv4.conf.*.rp_filter',
   'net.netfilter.*icmp*',
-  // setting
+];
+
+/** In their order: each finds what those before it have set. */
+const SETTING: readonly (string | Line)[] = [
   `${NF}udp_timeout=31`,
   `${NF}udp_timeout`,
   `-w ${NF}udp_timeout=32`,
@@ -150,7 +152,9 @@ const LINES: readonly (string | Line)[] = [
   `--dry-run -n ${NF}acct=77 ${NF}acct`,
   '--dry-run nope=77',
   `-w ${NF}acct=0 -n`,
-  // loading
+];
+
+const LOADING: readonly (string | Line)[] = [
   '-p good.conf',
   '-pgood.conf',
   '--load=good.conf',
@@ -181,6 +185,9 @@ const LINES: readonly (string | Line)[] = [
   { args: ['-p', '-'], input: `${NF}udp_timeout=41\nbad\n` },
   { args: ['-p', 'good.conf', '-'], input: `${NF}udp_timeout=42\n` },
   `${NF}udp_timeout ${NF}tcp_loose ${NF}acct`,
+];
+
+const OTHERS: readonly (string | Line)[] = [
   // without rights
   { args: [`${NF}acct`], as: 'nobody' },
   { args: [`${NF}acct=0`], as: 'nobody' },
@@ -226,16 +233,18 @@ function plain(done: Done): Done {
 }
 
 describe.skipIf(!canAsk(true))('statewall sysctl and sysctl(8) (needs root and procps)', { timeout: 300_000 }, () => {
-  const lines = LINES.map(lineOf);
   const ours = [process.execPath, mainFile, 'sysctl'];
 
-  test('print the same and end the same', () => {
-    const real = drive(REAL, lines, folder);
-    const mine = drive(ours, lines, folder);
+  test('print the same and end the same', async () => {
+    const parts = [READING, SETTING, LOADING, OTHERS].map((part) => part.map(lineOf));
+    const real = Promise.all(parts.map((part) => drive(REAL, part, folder)));
+    const mine = Promise.all(parts.map((part) => drive(ours, part, folder)));
+    const [theirs, own] = [(await real).flat(), (await mine).flat()];
+    const lines = parts.flat();
     const differ: Record<string, { real: Done; ours: Done }> = {};
     lines.forEach(({ args }, i) => {
-      const done = plain(mine[i]!);
-      if (JSON.stringify(done) !== JSON.stringify(real[i])) differ[args.join(' ')] = { real: real[i]!, ours: done };
+      const done = plain(own[i]!);
+      if (JSON.stringify(done) !== JSON.stringify(theirs[i])) differ[args.join(' ')] = { real: theirs[i]!, ours: done };
     });
     const unknown = Object.entries(differ).filter(([line]) => DIFFERS[line] === undefined);
     expect(unknown).toEqual([]);
@@ -243,9 +252,9 @@ describe.skipIf(!canAsk(true))('statewall sysctl and sysctl(8) (needs root and p
     expect(lines.length).toBeGreaterThan(150);
   });
 
-  test('-a lists what sysctl -a lists, of the settings that connection tracking depends on, in its order', () => {
-    const [all] = drive(REAL, [{ args: ['-a'] }], folder);
-    const [mine, names, none] = drive(ours, [{ args: ['-a'] }, { args: ['-aN'] }, { args: [] }], folder);
+  test('-a lists what sysctl -a lists, of the settings that connection tracking depends on, in its order', async () => {
+    const [all] = await drive(REAL, [{ args: ['-a'] }], folder);
+    const [mine, names, none] = await drive(ours, [{ args: ['-a'] }, { args: ['-aN'] }, { args: [] }], folder);
     const wanted = new Set(names!.out.split('\n'));
     const real = all!.out.split('\n').filter((line) => wanted.has(line.split(' = ')[0]!));
     expect(mine!.out.split('\n')).toEqual(real);
@@ -255,9 +264,9 @@ describe.skipIf(!canAsk(true))('statewall sysctl and sysctl(8) (needs root and p
     expect(real).toEqual(expect.arrayContaining(below));
   });
 
-  test('the live settings are explained, compared with their defaults, and written to a file that is read back', () => {
+  test('the live settings are explained, compared with their defaults, and written to a file that is read back', async () => {
     const set = [`${NF}udp_timeout=77`, `${NF}tcp_loose=0`];
-    const [, changed, json, explained, written, loaded] = drive(
+    const [, changed, json, explained, written, loaded] = await drive(
       ours,
       [
         { args: ['-q', ...set] },
@@ -278,10 +287,10 @@ describe.skipIf(!canAsk(true))('statewall sysctl and sysctl(8) (needs root and p
     expect(loaded).toEqual({ status: 0, out: `${NF}tcp_loose = 0\n${NF}udp_timeout = 77\n`, err: '' });
   });
 
-  test('where connection tracking is not loaded there is one line', () => {
+  test('where connection tracking is not loaded there is one line', async () => {
     const shell = `mount -t tmpfs none /proc/sys/net/netfilter; exec '${process.execPath}' '${mainFile}' sysctl "$@"`;
     const without = ['unshare', '-m', 'sh', '-c', shell, 'sh'];
-    const [all, one] = drive(without, [{ args: [] }, { args: [`${NF}acct`] }], folder);
+    const [all, one] = await drive(without, [{ args: [] }, { args: [`${NF}acct`] }], folder);
     expect(all).toMatchObject({
       status: 1,
       out: expect.stringContaining('net.ipv4.ip_forward = 0\n'),
