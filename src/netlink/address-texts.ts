@@ -1,8 +1,8 @@
 /**
- * Texts of addresses, made once for each address that is around: a table has few addresses and many connections, and in a
- * connection without NAT the reply's addresses are the original's.
+ * Texts of addresses. In a connection without NAT the reply's addresses are the original's: the last two texts are kept, which is half
+ * of the work. IPv6 texts take longer to make, so that some thousands of them are kept, each in the slot that its words hash to.
  *
- * A direct-mapped cache: `SLOTS` texts with the words they stand for; a text that is not there is made and takes the slot.
+ * Tables of parts of IPv4 texts were tried: they are larger than the cache between two receives, and made a listing slower.
  */
 import { formatAddress } from '../flow/address.js';
 import { be32, type MessageBuffer } from './message.js';
@@ -13,23 +13,25 @@ const V6 = 10;
 
 /** Makes texts of addresses in network order. */
 export class AddressTexts {
-  private readonly keys4 = new Int32Array(SLOTS);
-  private readonly texts4: string[] = new Array<string>(SLOTS).fill('');
+  private lastWord = 0;
+  private lastText = '0.0.0.0';
+  private secondWord = 0;
+  private secondText = '0.0.0.0';
   private readonly keys6 = new Int32Array(4 * SLOTS);
   private readonly texts6: string[] = new Array<string>(SLOTS).fill('');
   private readonly words = new Int32Array(4);
-  /** `a.b.` and `c.d` of the two halves of an address. */
-  private readonly heads: string[] = new Array<string>(0x10000).fill('');
-  private readonly tails: string[] = new Array<string>(0x10000).fill('');
 
   /** The dotted quad of the four bytes at a multiple of 4. */
   v4(buffer: MessageBuffer, at: number): string {
     const word = be32(buffer, at);
-    const slot = (Math.imul(word, 0x9e3779b1) >>> 20) & (SLOTS - 1);
-    if (this.keys4[slot] === word && this.texts4[slot] !== '') return this.texts4[slot];
-    const text = this.head(word >>> 16) + this.tail(word & 0xffff);
-    this.keys4[slot] = word;
-    this.texts4[slot] = text;
+    if (word === this.lastWord) return this.lastText;
+    if (word === this.secondWord) return this.secondText;
+    const { bytes } = buffer;
+    const text = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+    this.secondWord = this.lastWord;
+    this.secondText = this.lastText;
+    this.lastWord = word;
+    this.lastText = text;
     return text;
   }
 
@@ -41,30 +43,18 @@ export class AddressTexts {
       words[i] = be32(buffer, at + 4 * i);
       hash = Math.imul(hash ^ words[i], 0x9e3779b1) ^ (hash >>> 15);
     }
-    const slot = (hash >>> 20) & (SLOTS - 1);
+    const slot = hash >>> 20;
     const key = 4 * slot;
-    if (
+    const isKept =
       keys6[key] === words[0] &&
       keys6[key + 1] === words[1] &&
       keys6[key + 2] === words[2] &&
-      keys6[key + 3] === words[3] &&
-      this.texts6[slot] !== ''
-    )
-      return this.texts6[slot];
+      keys6[key + 3] === words[3];
+    if (isKept && this.texts6[slot] !== '') return this.texts6[slot];
     const text = formatAddress(V6, words);
     keys6.set(words, key);
     this.texts6[slot] = text;
     return text;
-  }
-
-  private head(half: number): string {
-    if (this.heads[half] === '') this.heads[half] = `${half >>> 8}.${half & 255}.`;
-    return this.heads[half];
-  }
-
-  private tail(half: number): string {
-    if (this.tails[half] === '') this.tails[half] = `${half >>> 8}.${half & 255}`;
-    return this.tails[half];
   }
 }
 

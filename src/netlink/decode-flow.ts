@@ -29,117 +29,83 @@ export class FlowDecoder {
   private readonly tuples = new TupleDecoder();
   private readonly labelNames: LabelNames | null;
   private readonly wantsDetails: boolean;
-  private details: FlowDetails | null = null;
-  // of the message that is being read
+  // of the message that is being read, named as the record's fields
+  private original: FlowTuple | null = null;
+  private reply: FlowTuple | null = null;
+  private protocol = 0;
+  private zone = 0;
+  private zoneOriginal = 0;
+  private zoneReply = 0;
+  private status = 0;
+  private timeout: number | null = null;
+  private mark: number | null = null;
+  private use: number | null = null;
+  private id: number | null = null;
   private state: number | null = null;
   private vtags: { original: number; reply: number } | null = null;
+  private packets: FlowCounters | null = null;
+  private packetsBack: FlowCounters | null = null;
+  private labels: readonly string[] | null = null;
+  private secctx: string | null = null;
+  private helper: string | null = null;
   private start: bigint | null = null;
   private stop: bigint | null = null;
   private ageSeconds: number | null = null;
+  private details: FlowDetails | null = null;
 
   constructor(options: DecodeOptions = {}) {
     this.labelNames = options.labelNames ?? null;
     this.wantsDetails = options.details ?? false;
   }
 
-  /** The connection in the message at `at`, of which `end` bytes were received. */
+  /** The connection in the message at `at`, of which `end` bytes were received. Throws a MessageError. */
   decode(buffer: MessageBuffer, at: number, end: number): FlowRecord {
     const last = netfilterEnd(buffer, at, end);
     const family = messageFamily(buffer, at);
-    const { tuples } = this;
     this.begin();
-    let original: FlowTuple | null = null;
-    let reply: FlowTuple | null = null;
-    let protocol = 0;
-    let zone = 0;
-    let zoneOriginal = 0;
-    let zoneReply = 0;
-    let status = 0;
-    let timeout: number | null = null;
-    let mark: number | null = null;
-    let labels: readonly string[] | null = null;
-    let secctx: string | null = null;
-    let helper: string | null = null;
-    let packets: FlowCounters | null = null;
-    let packetsBack: FlowCounters | null = null;
-    let id: number | null = null;
-    let use: number | null = null;
     for (let a = at + NFGEN_LEN, next = 0; a < last; a = next) {
       next = nextAttribute(buffer, a, last);
-      switch (attributeType(buffer, a)) {
-        case C.CTA_TUPLE_ORIG:
-          original = tuples.decode(buffer, a, family);
-          protocol = tuples.protocol;
-          zoneOriginal = tuples.zone;
-          break;
-        case C.CTA_TUPLE_REPLY:
-          reply = tuples.decode(buffer, a, family);
-          zoneReply = tuples.zone;
-          break;
-        case C.CTA_STATUS:
-          status = value32(buffer, a);
-          break;
-        case C.CTA_TIMEOUT:
-          timeout = value32(buffer, a);
-          break;
-        case C.CTA_MARK:
-          mark = value32(buffer, a);
-          break;
-        case C.CTA_USE:
-          use = value32(buffer, a);
-          break;
-        case C.CTA_ID:
-          id = value32(buffer, a);
-          break;
-        case C.CTA_ZONE:
-          needBytes(buffer, a, 2);
-          zone = be16(buffer, a + ATTRIBUTE_LEN);
-          break;
-        case C.CTA_COUNTERS_ORIG:
-          packets = counters(buffer, a);
-          break;
-        case C.CTA_COUNTERS_REPLY:
-          packetsBack = counters(buffer, a);
-          break;
-        case C.CTA_PROTOINFO:
-          this.protocolInfo(buffer, a);
-          break;
-        case C.CTA_TIMESTAMP:
-          this.timestamps(buffer, a);
-          break;
-        case C.CTA_HELP:
-          helper = nestedText(buffer, a, C.CTA_HELP_NAME);
-          break;
-        case C.CTA_SECCTX:
-          secctx = nestedText(buffer, a, C.CTA_SECCTX_NAME);
-          break;
-        case C.CTA_LABELS:
-          labels = labelTexts(buffer, a, this.labelNames);
-          break;
-        default:
-          this.rare(buffer, a, family);
-      }
+      this.attribute(buffer, a, family);
     }
+    return this.finish(family);
+  }
+
+  private begin(): void {
+    this.eventNs = null;
+    this.original = this.reply = null;
+    this.protocol = this.zone = this.zoneOriginal = this.zoneReply = this.status = 0;
+    this.timeout = this.mark = this.use = this.id = this.state = null;
+    this.vtags = null;
+    this.packets = this.packetsBack = null;
+    this.labels = null;
+    this.secctx = this.helper = null;
+    this.start = this.stop = null;
+    this.ageSeconds = null;
+    this.details = this.wantsDetails ? newDetails() : null;
+  }
+
+  private finish(family: number): FlowRecord {
+    const { packets, packetsBack, tuples } = this;
     const record: FlowRecord = {
       family: family === 10 ? 10 : 2,
-      protocol,
-      original: original ?? tuples.empty(family),
-      reply: reply ?? tuples.empty(family),
-      zoneOriginal: zone || zoneOriginal,
-      zoneReply: zone || zoneReply,
+      protocol: this.protocol,
+      original: this.original ?? tuples.empty(family),
+      reply: this.reply ?? tuples.empty(family),
+      zoneOriginal: this.zone || this.zoneOriginal,
+      zoneReply: this.zone || this.zoneReply,
       state: this.state,
-      timeout,
-      status,
-      mark,
-      labels,
-      secctx,
-      helper,
+      timeout: this.timeout,
+      status: this.status,
+      mark: this.mark,
+      labels: this.labels,
+      secctx: this.secctx,
+      helper: this.helper,
       counters: packets && packetsBack ? { original: packets, reply: packetsBack } : null,
       startNs: this.start,
       stopNs: this.stop,
       ageSeconds: this.ageSeconds,
-      id,
-      use,
+      id: this.id,
+      use: this.use,
       vtags: this.vtags,
       greTimeouts: null,
     };
@@ -147,14 +113,68 @@ export class FlowDecoder {
     return record;
   }
 
-  private begin(): void {
-    this.eventNs = null;
-    this.state = null;
-    this.vtags = null;
-    this.start = null;
-    this.stop = null;
-    this.ageSeconds = null;
-    this.details = this.wantsDetails ? newDetails() : null;
+  /** Those of every connection; the others are nests and texts. */
+  private attribute(buffer: MessageBuffer, a: number, family: number): void {
+    switch (attributeType(buffer, a)) {
+      case C.CTA_TUPLE_ORIG:
+        this.original = this.tuples.decode(buffer, a, family);
+        this.protocol = this.tuples.protocol;
+        this.zoneOriginal = this.tuples.zone;
+        break;
+      case C.CTA_TUPLE_REPLY:
+        this.reply = this.tuples.decode(buffer, a, family);
+        this.zoneReply = this.tuples.zone;
+        break;
+      case C.CTA_STATUS:
+        this.status = value32(buffer, a);
+        break;
+      case C.CTA_TIMEOUT:
+        this.timeout = value32(buffer, a);
+        break;
+      case C.CTA_MARK:
+        this.mark = value32(buffer, a);
+        break;
+      case C.CTA_USE:
+        this.use = value32(buffer, a);
+        break;
+      case C.CTA_ID:
+        this.id = value32(buffer, a);
+        break;
+      case C.CTA_ZONE:
+        needBytes(buffer, a, 2);
+        this.zone = be16(buffer, a + ATTRIBUTE_LEN);
+        break;
+      default:
+        this.nest(buffer, a, family);
+    }
+  }
+
+  private nest(buffer: MessageBuffer, a: number, family: number): void {
+    switch (attributeType(buffer, a)) {
+      case C.CTA_PROTOINFO:
+        this.protocolInfo(buffer, a);
+        break;
+      case C.CTA_COUNTERS_ORIG:
+        this.packets = counters(buffer, a);
+        break;
+      case C.CTA_COUNTERS_REPLY:
+        this.packetsBack = counters(buffer, a);
+        break;
+      case C.CTA_TIMESTAMP:
+        this.timestamps(buffer, a);
+        break;
+      case C.CTA_HELP:
+        this.helper = nestedText(buffer, a, C.CTA_HELP_NAME);
+        break;
+      case C.CTA_SECCTX:
+        this.secctx = nestedText(buffer, a, C.CTA_SECCTX_NAME);
+        break;
+      case C.CTA_LABELS:
+        this.labels = labelTexts(buffer, a, this.labelNames);
+        break;
+      default:
+        this.rare(buffer, a, family);
+    }
   }
 
   /** CTA_TIMESTAMP: when it began and, in a DESTROY event, ended. */

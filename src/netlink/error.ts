@@ -7,8 +7,8 @@ export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EINVAL = 22;
+export const EBADMSG = 74;
 export const EPROTONOSUPPORT = 93;
-export const EAFNOSUPPORT = 97;
 export const EOPNOTSUPP = 95;
 export const ENOBUFS = 105;
 
@@ -70,13 +70,13 @@ export class NetlinkUnavailableError extends FlowSourceError {
   }
 }
 
-/** Bytes that are no message of the kernel's: cut off, or with lengths that cannot be. */
-export class MessageError extends Error {
+/** Bytes that are no message of the kernel's: cut off, or with lengths that cannot be. errno is 74 (EBADMSG). */
+export class MessageError extends FlowSourceError {
   /** Byte offset within the buffer that was read. */
   readonly offset: number;
 
   constructor(message: string, offset: number) {
-    super(`broken netlink message: ${message} at byte ${offset}`);
+    super(`broken netlink message: ${message} at byte ${offset}`, EBADMSG);
     this.name = 'MessageError';
     this.offset = offset;
   }

@@ -15,6 +15,7 @@ import {
   messageFlags,
   messageSequence,
   messageType,
+  NFGEN_LEN,
 } from './message.js';
 import { type Datagrams, type NetlinkSocket, type NetlinkSystem, newDatagrams } from './system.js';
 import { MessageWriter } from './writer.js';
@@ -37,6 +38,8 @@ export class Exchange {
   private readonly into: Datagrams = newDatagrams(1, DATAGRAM_BYTES);
   private readonly writer = new MessageWriter();
   private sequence = 0;
+  /** What an EINVAL means for the request that was sent last, where that is clear. */
+  private unknownHint = '';
 
   constructor(system: NetlinkSystem, socket: NetlinkSocket) {
     this.system = system;
@@ -55,7 +58,7 @@ export class Exchange {
         const type = messageType(buffer, at);
         if (messageSequence(buffer, at) === sequence) {
           if (type === C.NLMSG_ERROR) {
-            throwIfRefused(operation, buffer, at, end);
+            throwIfRefused(operation, buffer, at, end, this.unknownHint);
             return answers;
           }
           if (type >= C.NLMSG_MIN_TYPE && read !== null) answers.push(read(buffer, at, end));
@@ -80,7 +83,7 @@ export class Exchange {
         if (messageSequence(buffer, at) === sequence) {
           if (messageFlags(buffer, at) & C.NLM_F_DUMP_INTR) isInterrupted = true;
           if (type === C.NLMSG_ERROR || type === C.NLMSG_DONE) {
-            throwIfRefused(operation, buffer, at, end);
+            throwIfRefused(operation, buffer, at, end, this.unknownHint);
             isDone = true;
           } else if (type === C.NLMSG_OVERRUN) throw new NetlinkError(operation, ENOBUFS);
           else if (type >= C.NLMSG_MIN_TYPE) batch.push(read(buffer, at, end));
@@ -98,6 +101,8 @@ export class Exchange {
     this.sequence = (this.sequence + 1) | 0;
     const w = this.writer.clear();
     write(w, flags, this.sequence);
+    // where nothing was asked that could be wrong
+    this.unknownHint = w.length === NFGEN_LEN ? missingModule(w.bytes) : '';
     const errno = this.socket.send(w.bytes, w.length);
     if (errno !== 0) throw refusal(operation, errno, '');
     return this.sequence;
@@ -117,9 +122,17 @@ export class Exchange {
   }
 }
 
-/** An error of the kernel's with what it means for the user. */
-export function refusal(operation: string, errno: number, reason: string): NetlinkError {
-  return new NetlinkError(operation, errno, reason, errno === EPERM ? 'this takes CAP_NET_ADMIN (root has it)' : '');
+/** nfnetlink answers EINVAL to subsystems that nobody registered. */
+function missingModule(request: Uint8Array): string {
+  const subsystem = new Uint16Array(request.buffer, 4, 1)[0] >> 8;
+  const module = subsystem === C.SUBSYS_TIMEOUT ? 'nfnetlink_cttimeout' : 'nf_conntrack_netlink';
+  return `this kernel does not know the request (is its module ${module} there?)`;
+}
+
+/** An error of the kernel's with what it means for the user; `unknownHint` is what EINVAL means. */
+export function refusal(operation: string, errno: number, reason: string, unknownHint = ''): NetlinkError {
+  const hint = errno === EPERM ? 'this takes CAP_NET_ADMIN (root has it)' : errno === EINVAL ? unknownHint : '';
+  return new NetlinkError(operation, errno, reason, hint);
 }
 
 /**
@@ -129,7 +142,13 @@ export function refusal(operation: string, errno: number, reason: string): Netli
  *    20  ERROR only: the request's header, and the rest of the request unless NLM_F_CAPPED
  *        attributes of NLMSGERR_ATTR_, where NLM_F_ACK_TLVS is set
  */
-export function throwIfRefused(operation: string, buffer: MessageBuffer, at: number, end: number): void {
+export function throwIfRefused(
+  operation: string,
+  buffer: MessageBuffer,
+  at: number,
+  end: number,
+  unknownHint = '',
+): void {
   if (end - at < HEADER_LEN + 4) {
     // NLMSG_DONE of old kernels has no number
     if (messageType(buffer, at) === C.NLMSG_DONE) return;
@@ -137,7 +156,7 @@ export function throwIfRefused(operation: string, buffer: MessageBuffer, at: num
   }
   const errno = -buffer.words[(at + HEADER_LEN) >> 2];
   if (errno === 0) return;
-  throw refusal(operation, errno, reasonText(buffer, at, end));
+  throw refusal(operation, errno, reasonText(buffer, at, end), unknownHint);
 }
 
 function reasonText(buffer: MessageBuffer, at: number, end: number): string {

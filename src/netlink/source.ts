@@ -55,6 +55,7 @@ export class NetlinkFlowSource implements FlowSource {
   private readonly labelNames: LabelNames;
   private readonly wantsDetails: boolean;
 
+  /** `openConntrack` calls it with the system of this machine. */
   constructor(system: NetlinkSystem, options: NetlinkOptions = {}) {
     this.system = system;
     this.requests = new Requests(system, options.namespace ?? null);
@@ -68,7 +69,12 @@ export class NetlinkFlowSource implements FlowSource {
     this.requests.close();
   }
 
-  async *list(list: FlowList, query: FlowQuery): AsyncGenerator<FlowRecord[], void> {
+  /**
+   * Lists connections, a batch for each datagram of the kernel (about a hundred); leaving the loop early ends the listing.
+   * The kernel filters where it can, the rest is done here: what is given is what was asked for.
+   */
+  async *list(list: FlowList = 'conntrack', wanted: Partial<FlowQuery> = {}): AsyncGenerator<FlowRecord[], void> {
+    const query = { ...EVERYTHING, ...wanted };
     const message = query.zero ? C.MSG_CT_GET_CTRZERO : LIST_MESSAGES[list];
     const narrowed = isNarrowed(query);
     const family = queryFamily(query);
@@ -90,8 +96,8 @@ export class NetlinkFlowSource implements FlowSource {
       );
       try {
         for await (const batch of records) {
-          const wanted = narrowed ? batch.filter((record) => matchesQuery(record, query)) : batch;
-          if (wanted.length > 0) yield wanted;
+          const found = narrowed ? batch.filter((record) => matchesQuery(record, query)) : batch;
+          if (found.length > 0) yield found;
         }
         return;
       } catch (error) {
@@ -102,7 +108,8 @@ export class NetlinkFlowSource implements FlowSource {
     }
   }
 
-  async get(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
+  /** One connection, by its original or reply tuple and its zone; errno 2 (ENOENT) where there is none. */
+  async get(record: FlowRecord, byReply = false): Promise<FlowRecord> {
     const decoder = this.flowDecoder();
     const [found] = await this.requests.command(
       'get the connection',
@@ -117,12 +124,15 @@ export class NetlinkFlowSource implements FlowSource {
     return found;
   }
 
-  async create(change: FlowChange): Promise<void> {
-    await this.change('create the connection', change, C.NLM_F_CREATE | C.NLM_F_EXCL);
+  /** Adds a connection, with its status unless told otherwise; errno 17 (EEXIST) where there is one. */
+  async create(change: SomeOfChange): Promise<void> {
+    const whole = { ...UNCHANGED, hasStatus: true, hasReply: true, ...change };
+    await this.change('create the connection', whole, C.NLM_F_CREATE | C.NLM_F_EXCL);
   }
 
-  async update(change: FlowChange): Promise<void> {
-    await this.change('update the connection', change, 0);
+  /** Changes what is not null of a connection's record; its status only where this is said. */
+  async update(change: SomeOfChange): Promise<void> {
+    await this.change('update the connection', { ...UNCHANGED, ...change }, 0);
   }
 
   private async change(operation: string, change: FlowChange, extraFlags: number): Promise<void> {
@@ -133,7 +143,8 @@ export class NetlinkFlowSource implements FlowSource {
     });
   }
 
-  async delete(record: FlowRecord, byReply: boolean): Promise<void> {
+  /** Ends a connection; where its id is set it has to be the same. */
+  async delete(record: FlowRecord, byReply = false): Promise<void> {
     await this.requests.command('delete the connection', (w, flags, sequence) => {
       w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, record.family);
       writeKey(w, record, byReply, true);
@@ -141,13 +152,15 @@ export class NetlinkFlowSource implements FlowSource {
     });
   }
 
-  async flush(family: 0 | 2 | 10): Promise<void> {
+  /** Ends all connections of a family; 0: of both. */
+  async flush(family: 0 | 2 | 10 = 0): Promise<void> {
     await this.requests.command('flush the table', (w, flags, sequence) => {
       w.begin(CONNTRACK | C.MSG_DELETE, flags, sequence, family).end();
     });
   }
 
-  async *listExpectations(family: 0 | 2 | 10): AsyncGenerator<ExpectationRecord[], void> {
+  /** Lists expectations, in batches as they come. */
+  async *listExpectations(family: 0 | 2 | 10 = 0): AsyncGenerator<ExpectationRecord[], void> {
     const decoder = new ExpectationDecoder({ details: this.wantsDetails });
     yield* this.requests.dump(
       'list expectations',
@@ -158,6 +171,7 @@ export class NetlinkFlowSource implements FlowSource {
     );
   }
 
+  /** One expectation, by what is expected; errno 2 (ENOENT) where there is none. */
   async getExpectation(record: ExpectationRecord): Promise<ExpectationRecord> {
     const decoder = new ExpectationDecoder({ details: this.wantsDetails });
     const [found] = await this.requests.command(
@@ -173,6 +187,7 @@ export class NetlinkFlowSource implements FlowSource {
     return found;
   }
 
+  /** Adds an expectation; its master has to be there and have a helper. */
   async createExpectation(change: ExpectationChange): Promise<void> {
     await this.requests.command('create the expectation', (w, flags, sequence) => {
       const extraFlags = C.NLM_F_CREATE | C.NLM_F_EXCL;
@@ -182,6 +197,7 @@ export class NetlinkFlowSource implements FlowSource {
     });
   }
 
+  /** Ends an expectation; where its details are known its id has to be the same. */
   async deleteExpectation(record: ExpectationRecord): Promise<void> {
     await this.requests.command('delete the expectation', (w, flags, sequence) => {
       w.begin(EXPECT | C.MSG_DELETE, flags, sequence, record.family);
@@ -190,12 +206,14 @@ export class NetlinkFlowSource implements FlowSource {
     });
   }
 
+  /** Ends all expectations. */
   async flushExpectations(): Promise<void> {
     await this.requests.command('flush the expectations', (w, flags, sequence) => {
       w.begin(EXPECT | C.MSG_DELETE, flags, sequence).end();
     });
   }
 
+  /** How many connections there are and may be; a limit of 0 is not known (kernels before 5.7). */
   async count(): Promise<{ count: number; limit: number }> {
     const [totals] = await this.requests.command(
       'count connections',
@@ -207,6 +225,7 @@ export class NetlinkFlowSource implements FlowSource {
     return totals ?? { count: 0, limit: 0 };
   }
 
+  /** Statistics of each CPU, named as `conntrack -S` names them. */
   async statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]> {
     const type = table === 'conntrack' ? CONNTRACK | C.MSG_CT_GET_STATS_CPU : EXPECT | C.MSG_EXPECT_GET_STATS_CPU;
     const all: FlowStatistics[] = [];
@@ -221,22 +240,26 @@ export class NetlinkFlowSource implements FlowSource {
     return all;
   }
 
+  /**
+   * Events from the moment on in which the first batch is asked for, until the reader stops; with `isExpect` those of expectations.
+   * `bufferBytes` is the receive buffer to begin with, 0: 8 MB, which takes 13 thousand events; it is doubled after each loss.
+   */
   events(
-    groups: FlowEventGroups,
-    isExpect: boolean,
-    bufferBytes: number,
+    groups: Partial<FlowEventGroups> = ALL_GROUPS,
+    isExpect = false,
+    bufferBytes = 0,
     options: FlowEventOptions = {},
   ): AsyncIterable<readonly FlowEventItem[]> {
     return {
       [Symbol.asyncIterator]: () =>
         new EventStream(this.system, () => this.requests.open(), {
-          groups,
+          groups: { ...NO_GROUPS, ...groups },
           isExpect,
           bufferBytes,
           decode: { labelNames: this.labelNames, details: this.wantsDetails },
           signal: options.signal ?? null,
           programName: options.programs ? (port) => this.requests.programName(port) : null,
-          snapshot: options.resynchronise ? () => this.list('conntrack', EVERYTHING) : null,
+          snapshot: options.resynchronise ? () => this.list() : null,
         }),
     };
   }
@@ -251,6 +274,13 @@ export class NetlinkFlowSource implements FlowSource {
     return Math.floor(this.system.nowUs() / 1e6);
   }
 }
+
+/** A change of which only the record has to be given; what is left out changes nothing. */
+export type SomeOfChange = Partial<FlowChange> & Pick<FlowChange, 'record'>;
+
+const UNCHANGED = { hasStatus: false, hasReply: false, sourceNat: null, destinationNat: null, labelMask: null };
+const ALL_GROUPS: FlowEventGroups = { isNew: true, isUpdate: true, isDestroy: true };
+const NO_GROUPS: FlowEventGroups = { isNew: false, isUpdate: false, isDestroy: false };
 
 /** All connections of both families. */
 export const EVERYTHING: FlowQuery = { family: 0, mark: null, status: null, zone: null, tuple: null, zero: false };
