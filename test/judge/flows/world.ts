@@ -28,6 +28,8 @@ const PORTS = [80, 443, 22, 25, 8080, 53, 5000];
 const LOOPBACK4 = ['127.0.0.1', '127.0.0.1', '127.0.0.5', '10.1.0.1', '10.2.0.1'];
 const LOOPBACK6 = ['::1', '::1', 'fd00:1::1', 'fd00:2::1'];
 const EMIT_DELIVERED = 1;
+/** What goes onto the wire at once. */
+const MTU = 1500;
 /** Numbers drawn: different modulo the sizes of all small ranges. */
 const DRAWS = [0, 1, 2, 3, 50];
 /** Room for a scenario, and not for 262,144 connections: worlds are made anew for each. */
@@ -143,7 +145,7 @@ export class World {
 
   /** A packet on its way; returns what came out because of it. */
   send(side: Side, packet: Buffer): readonly Emitted[] {
-    if (side === 'r' && (this.options.hasAnswers || !isSendable(packet))) return [];
+    if (packet.length > MTU || (side === 'r' && (this.options.hasAnswers || !isSendable(packet)))) return [];
     this.attempts++;
     if (this.skipped.has(this.attempts)) return [];
     this.steps.push({ waitMs: this.waitMs, side, packet });
@@ -174,6 +176,6 @@ function isOther(out: readonly Emitted[], first: readonly Emitted[]): boolean {
 
 /** Whether a raw socket sends these bytes as they are. */
 function isSendable(packet: Buffer): boolean {
-  if (packet.length < 20 || packet.length > 1500) return false;
+  if (packet.length < 20 || packet.length > MTU) return false;
   return packet[0]! >> 4 !== 4 || (packet.readUInt16BE(6) & 0x3fff) === 0;
 }
