@@ -3,9 +3,11 @@ Cases of -j SYNPROXY: handshakes whose client answers the cookie that the router
 a replay has to take over what the capture shows (docs/kernel-differences.md); the SYN/ACKs are compared with numbers relative to the cookie.
 """
 import struct
+import time
 
-from kit import ACCT, Kit, P
+from kit import ACCT, B, B6, Kit, P, R
 from plain import Plain, rules
+import scenarios as apps
 
 SA, FA, PA, RA = P.SYN | P.ACK, P.FIN | P.ACK, P.PSH | P.ACK, P.RST | P.ACK
 COUNT = ['-m conntrack --ctstate ' + s for s in ('NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED')]
@@ -82,6 +84,8 @@ class Ends:
         if p.proto != P.TCP:
             return
         who = 'c' if p.dev == 'r0' else 's'
+        if self.server == 'r' and p.dev != 'lo' and who == 's':
+            return
         flags = p.l4[13]
         n = len(p.l4) - (p.l4[12] >> 4) * 4 + bool(flags & P.SYN) + bool(flags & P.FIN)
         if who == 's' and flags & P.SYN:
@@ -124,6 +128,78 @@ class Ends:
         self.put('c', P.ACK)
 
 
+class Own(Ends):
+    """The server is the router itself: what goes to it passes lo."""
+
+    def put(self, who, flags, payload=b'', opts=None, seq=None, ack=None, win=None):
+        n = len(self.lab.cap)
+        if who == 's':
+            self.server = 'r'
+        out = super().put(who, flags, payload, opts, seq, ack, win)
+        for _, dev, how, frame in self.lab.cap[n:]:
+            if dev == 'lo' and how is True:
+                self.hear(P.Parsed(frame[14:], dev))
+        return out
+
+
+def with_own_loopback(plain):
+    """What the router sends to itself is made by SYNPROXY, and arrives on lo: only that is part of the input."""
+    def classify(cap, own):
+        inp, out = plain(cap, own)
+        mine = bool(OWN)
+        OWN.clear()
+        if not mine or any(dev == 'lo' and how == 'made' for _, dev, how, _ in cap):
+            return inp, out
+        lo = [(ns, dev, frame, 1, None) for ns, dev, how, frame in cap if dev == 'lo' and not how]
+        return sorted(inp + lo, key=lambda x: x[0]), out
+    return classify
+
+
+def with_answers(plain):
+    """SYN/ACKs with a window of 0 are the router's, whatever came before them."""
+    def classify(cap, local, own):
+        inp, out = plain(cap, local, own)
+        if not PROXIED:
+            return inp, out
+        PROXIED.clear()
+        return inp, [(*x[:4], 'host-made' if is_answer(P.Parsed(x[2][14:], x[1])) else x[4]) for x in out]
+    return classify
+
+
+def is_answer(p):
+    return p.proto == P.TCP and len(p.l4) >= 20 and p.l4[13] & 0x17 == SA and p.l4[14:16] == b'\0\0'
+
+
+# what the case that runs is about; taken away when it has been looked at
+OWN, PROXIED = [], []
+R.classify = with_answers(R.classify)
+R.classify_deaf = with_own_loopback(R.classify_deaf)
+
+
+def own_server(lab, k):
+    """A connection to the router itself; refused; a late answer."""
+    OWN.append(True)
+    Own(lab, k, dst=k.r0).open().talk()
+    e = Own(lab, k, 1001, dst=k.r0)
+    e.syn()
+    e.ack()
+    e.put('s', RA, seq=0, ack=1001, opts=b'')
+    e = Own(lab, k, 1002, dst=k.r0)
+    e.syn()
+    e.ack()
+    e.put('c', P.ACK, seq=1000)
+    e.synack()
+    e.put('c', PA, b'data')
+
+
+def web(lab, server='b', address=None, v6=False):
+    """curl, and a web server."""
+    apps.web_server(lab, server, port=80, size=20000, v6=v6)
+    for _ in range(2):
+        apps.curl(lab, 'a', 'http://%s/' % ('[%s]' % B6 if v6 else address or B))
+    time.sleep(.1)
+
+
 def proxy(target=FULL, port=80, where=('FORWARD',), before=(), raw=None, nat=None, state='INVALID,UNTRACKED', drop=True):
     chain = list(before) + ['-p tcp -m tcp --dport %d -m conntrack --ctstate %s -j SYNPROXY %s' % (port, state, target)]
     if drop:
@@ -139,6 +215,7 @@ def case(name, covers, run, rules4, rules6=None, families=(4,), **kw):
     made = Plain('synproxy-' + name, 'synproxy', covers, rules4, rules6 or (rules4 if 6 in families else None), **dict(dict(sysctl=STRICT), **kw))
 
     def both(lab):
+        PROXIED.append(True)
         for f in families:
             run(lab, Kit('synproxy ' + name, f))
     made.run = both
@@ -299,6 +376,13 @@ def cases():
     text = proxy(raw=raw).replace('-A OUTPUT -p tcp\n', '-A OUTPUT -p tcp -m tcp --sport 80 -j CT --notrack\n-A OUTPUT -p tcp -m tcp --dport 80 -j CT --notrack\n', 1)
     yield case('untracked', 'what the router makes is untracked: a SYN of SYNPROXY is tracked all the same', plain, text)
     yield case('refused', 'OUTPUT drops what the target makes', plain, proxy().replace('-A OUTPUT -m conntrack --ctstate NEW\n', '-A OUTPUT -p tcp -m conntrack --ctstate NEW -j DROP\n'))
+
+    yield case('own', 'a server on the router itself', own_server, proxy(where=('INPUT',)), families=(4, 6), local=True)
+    for name, kw, f in (('web', {}, None), ('web6', dict(v6=True), 6)):
+        text = proxy()
+        made = Plain('synproxy-' + name, 'synproxy', 'curl and a web server, IPv%d' % (f or 4), text, text if f else None, sysctl=STRICT, apps=True, deaf=False)
+        made.run = lambda lab, kw=kw: PROXIED.append(True) or web(lab, **kw)
+        yield made
 
 
 CASES = [lambda c=c: c for c in cases()]
