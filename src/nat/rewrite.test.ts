@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Ends, packetBytes, parsed, words } from '../../test/support/nat-bench.js';
 import { icmp, ip4, ip6, naiveChecksum, tcp, udp } from '../../test/support/wire-frames.js';
 import { formatAddress } from '../wire/address.js';
-import { ipv4ChecksumOk, transportChecksumOff, transportChecksumOk } from '../wire/checksum.js';
+import { fillIpv4Checksum, ipv4ChecksumOk, transportChecksumOff, transportChecksumOk } from '../wire/checksum.js';
 import {
   AF_INET,
   HAS_PULLED,
@@ -294,10 +294,14 @@ describe('a packet that the capture cut', () => {
   it.each(rows)(
     '%s: what is there is translated as in the whole packet, and nothing behind it',
     (_, protocol, until) => {
-      const make = () =>
-        protocol === IPPROTO_GRE
-          ? Uint8Array.from(ip4(IPPROTO_GRE, [0x20, 1, 0x88, 0x0b, 0, 4, 0, 9, 1, 2, 3, 4]))
-          : packetBytes({ protocol });
+      const make = () => {
+        const gre = [0x20, 1, 0x88, 0x0b, 0, 4, 0, 9, 1, 2, 3, 4];
+        const bytes = protocol === IPPROTO_GRE ? Uint8Array.from(ip4(IPPROTO_GRE, gre)) : packetBytes({ protocol });
+        // the type of service is not 0
+        bytes[1] = 4;
+        fillIpv4Checksum(new DataView(bytes.buffer), 0);
+        return bytes;
+      };
       const whole = make();
       rewrite(parsed(whole), MANIP_DST, FOUR_TO, 4, 4711);
       for (let held = 4; held < 12 + until; held++) {

@@ -392,6 +392,9 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
         'bucket :: h = Math.imul(h ^ (h >>> 15) ^ port, 0x85ebca6b); :: h >>> 15 -> (h) >> (15)',
         'bucket :: h = Math.imul(h ^ (h >>> 15) ^ port, 0x85ebca6b); :: 15 -> 16',
         'bucket :: h = Math.imul(h ^ (h >>> 15) ^ port, 0x85ebca6b); :: 15 -> 14',
+        'bucket :: h = Math.imul(h ^ (h >>> 15) ^ port, 0x85ebca6b); :: 0x85ebca6b -> 2246822508',
+        'bucket :: return (h ^ (h >>> 16)) & (this.heads.length - 1); :: h >>> 16 -> (h) >> (16)',
+        'bucket :: return (h ^ (h >>> 16)) & (this.heads.length - 1); :: 16 -> 17',
       ],
     },
     {
@@ -448,6 +451,117 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       keys: [
         'chunkTag :: if ((t.chunks & (1 << DATA)) !== 0 || ignore) return TAG_WRONG; :: 1 << DATA -> (1) >> (DATA)',
       ],
+    },
+  ],
+  'src/nat/nat.ts': [
+    {
+      why: 'translation changes nothing behind the 18th byte of a quoted header',
+      keys: [
+        'QUOTED_CHANGES :: const QUOTED_CHANGES = 20; :: 20 -> 21',
+        'QUOTED_CHANGES :: const QUOTED_CHANGES = 20; :: 20 -> 19',
+      ],
+    },
+    {
+      why: 'making room once more does nothing',
+      keys: ['setup :: if (this.chooser === null) this.enable(); :: this.chooser === null -> true'],
+    },
+    {
+      why: 'a destination is settled before the source is masqueraded, or by followMaster, which masquerades nothing',
+      keys: ['setup :: if (manip === MANIP_SRC) { :: manip === MANIP_SRC -> true'],
+    },
+    {
+      why: 'the look-up by source passes over what is not translated, and room is no harm',
+      keys: [
+        'setup :: if ((status & IPS_SRC_NAT) !== 0) this.bySource!.add(slot); :: (status & IPS_SRC_NAT) !== 0 -> true',
+        'setup :: if ((status & IPS_SRC_NAT) !== 0) this.bySource!.add(slot); :: status & IPS_SRC_NAT -> (status) | (IPS_SRC_NAT)',
+        'setup :: if ((status & IPS_SRC_NAT) !== 0) this.bySource!.add(slot); :: 0 -> 1',
+        'setup :: if ((status & IPS_SRC_NAT) !== 0) this.bySource!.add(slot); :: 0 -> (-1)',
+        'adopt :: if ((status & IPS_SRC_NAT) === 0) return; :: (status & IPS_SRC_NAT) === 0 -> false',
+        'adopt :: if ((status & IPS_SRC_NAT) === 0) return; :: status & IPS_SRC_NAT -> (status) | (IPS_SRC_NAT)',
+        'adopt :: if ((status & IPS_SRC_NAT) === 0) return; :: 0 -> 1',
+        'adopt :: if ((status & IPS_SRC_NAT) === 0) return; :: 0 -> (-1)',
+      ],
+    },
+    {
+      why: 'compared with 0',
+      keys: ['adopt :: if (ports >>> 16 !== 0) status |= IPS_SRC_NAT; :: ports >>> 16 -> (ports) >> (16)'],
+    },
+    {
+      why: 'where no room is made, nothing is masqueraded, and writing does nothing',
+      keys: [
+        'adopt :: if (this.chooser !== null) this.masqueraded[slot] = 0; :: this.chooser !== null -> true',
+        'forgetMasqueraded :: if (this.chooser === null) return; :: this.chooser === null -> false',
+      ],
+    },
+    {
+      why: 'R_ORIG_SRC is 0',
+      keys: [
+        'masquerade :: if (p.family === AF_INET && this.tracker.table.words[(slot << RECORD_SHIFT) + R_ORIG_SRC] === 0) ret… :: (slot << RECORD_SHIFT) + R_ORIG_SRC -> ((slot << RECORD_SHIFT)) - (R_ORIG_SRC)',
+      ],
+    },
+    {
+      why: 'a typed array has no element -1, and none at its length: writing there does nothing',
+      keys: [
+        'netmap :: for (let i = 0; i < ADDRESS_WORDS; i++) to[i] = (p.tuple[at + i]! & ~mask[i]!) | (network[i]! & mask… :: 0 -> (-1)',
+        'netmap :: for (let i = 0; i < ADDRESS_WORDS; i++) to[i] = (p.tuple[at + i]! & ~mask[i]!) | (network[i]! & mask… :: i < ADDRESS_WORDS -> (i) <= (ADDRESS_WORDS)',
+      ],
+    },
+    {
+      why: 'wayChanged asks for POSTROUTING, where only sources are translated',
+      keys: [
+        'translate :: if (manip === MANIP_SRC && direction === 0 && this.wayChanged(p, slot, status)) return NF_DROP; :: manip === MANIP_SRC && direction === 0 -> direction === 0',
+      ],
+    },
+  ],
+  'src/nat/rewrite.ts': [
+    {
+      why: '1 is 1',
+      keys: ['ICMP_WITH_ID :: const ICMP_WITH_ID = (1 << 0) | (1 << 8) | (0x3f << 13); :: 1 << 0 -> (1) >> (0)'],
+    },
+    {
+      why: 'fillTransportChecksum asks for a whole header itself',
+      keys: [
+        'SCTP_HEADER_LEN :: const SCTP_HEADER_LEN = 12; :: 12 -> 11',
+        'rewriteSctp :: if (length >= SCTP_HEADER_LEN) fillTransportChecksum(p); :: length >= SCTP_HEADER_LEN -> true',
+      ],
+    },
+    {
+      why: 'what has an offset lies behind the IP header',
+      keys: [
+        'rewrite :: if (p.l4Off >= 0) { :: p.l4Off >= 0 -> (p.l4Off) > (0)',
+        'rewrite :: if (p.l4Off >= 0) { :: 0 -> 1',
+        'rewriteUdp :: if (checksum >= 0 && p.protocol === IPPROTO_UDP && p.view.getUint16(checksum) === 0) checksum = -1; :: checksum >= 0 -> (checksum) > (0)',
+        'rewriteUdp :: if (checksum >= 0 && p.protocol === IPPROTO_UDP && p.view.getUint16(checksum) === 0) checksum = -1; :: 0 -> 1',
+        'rewriteUdp :: if (checksum >= 0) mangleUdpZero(p.bytes, checksum); :: checksum >= 0 -> (checksum) > (0)',
+        'rewriteUdp :: if (checksum >= 0) mangleUdpZero(p.bytes, checksum); :: 0 -> 1',
+        'rewritePort :: if (checksum >= 0) { :: checksum >= 0 -> (checksum) > (0)',
+        'rewritePort :: if (checksum >= 0) { :: 0 -> 1',
+      ],
+    },
+    {
+      why: 'any negative number says that there is none',
+      keys: [
+        'rewriteTcp :: const checksum = length >= TCP_HEADER_LEN && holds(p, TCP_CHECKSUM_AT + 2) ? p.l4Off + TCP_CHECKSUM_… :: 1 -> 2',
+        'rewriteUdp :: let checksum = holds(p, UDP_CHECKSUM_AT + 2) ? p.l4Off + UDP_CHECKSUM_AT : -1; :: 1 -> 2',
+        'rewriteUdp :: if (checksum >= 0 && p.protocol === IPPROTO_UDP && p.view.getUint16(checksum) === 0) checksum = -1; :: 1 -> 2',
+      ],
+    },
+    {
+      why: 'before the first byte there is nothing, which is not 0',
+      keys: [
+        'rewriteUdp :: if (checksum >= 0) mangleUdpZero(p.bytes, checksum); :: checksum >= 0 -> true',
+        'rewriteUdp :: if (checksum >= 0) mangleUdpZero(p.bytes, checksum); :: 0 -> (-1)',
+      ],
+    },
+    {
+      why: 'replace16 looks at 16 bits',
+      keys: [
+        'rewritePort :: const before = manip === MANIP_SRC ? p.tuple[T_PORTS]! >>> 16 : p.tuple[T_PORTS]! & 0xffff; :: p.tuple[T_PORTS]! >>> 16 -> (p.tuple[T_PORTS]!) >> (16)',
+      ],
+    },
+    {
+      why: 'bit 31 is not set: type 31 has no id',
+      keys: ['rewriteIcmp :: if (type < 32 && ((ICMP_WITH_ID >> type) & 1) !== 0) writeId(p, id); :: 32 -> 31'],
     },
   ],
 };

@@ -8,7 +8,10 @@ export interface Subject {
   tests: readonly string[];
 }
 
-const NAT = ['choose', 'address-choice', 'range', 'by-source', 'nat'].map((name) => `src/nat/${name}.test.ts`);
+const NAT = [
+  ...['choose', 'choose-taken', 'address-choice', 'range', 'by-source'],
+  ...['nat', 'nat-slots', 'nat-kept', 'rewrite'],
+].map((name) => `src/nat/${name}.test.ts`);
 const nat = (name: string): Subject => ({ file: `src/nat/${name}.ts`, tests: NAT });
 
 export const SUBJECTS: readonly Subject[] = [
@@ -18,7 +21,9 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     file: 'src/conntrack/tcp.ts',
-    tests: ['tcp-states', 'tcp', 'tcp-record', 'tcp-edges', 'tcp-window'].map((name) => `src/conntrack/${name}.test.ts`),
+    tests: ['tcp-states', 'tcp', 'tcp-record', 'tcp-edges', 'tcp-window'].map(
+      (name) => `src/conntrack/${name}.test.ts`,
+    ),
   },
   {
     file: 'src/conntrack/udp.ts',
@@ -28,7 +33,10 @@ export const SUBJECTS: readonly Subject[] = [
     file: 'src/conntrack/icmp.ts',
     tests: ['src/conntrack/icmp.test.ts', 'src/nat/nat.test.ts'],
   },
-  { file: 'src/conntrack/sctp.ts', tests: ['src/conntrack/sctp.test.ts'] },
+  {
+    file: 'src/conntrack/sctp.ts',
+    tests: ['src/conntrack/sctp.test.ts', 'src/conntrack/sctp-record.test.ts'],
+  },
   { file: 'src/conntrack/gre.ts', tests: ['src/conntrack/udp.test.ts'] },
   { file: 'src/conntrack/gre-keys.ts', tests: ['src/conntrack/gre-keys.test.ts'] },
   { file: 'src/conntrack/generic.ts', tests: ['src/conntrack/udp.test.ts'] },
@@ -36,4 +44,6 @@ export const SUBJECTS: readonly Subject[] = [
   nat('address-choice'),
   nat('range'),
   nat('by-source'),
+  nat('nat'),
+  nat('rewrite'),
 ];
