@@ -33,6 +33,7 @@ describe('a value', () => {
     [`${CT}udp_timeout`, 2_147_483_647, '0 to 21474836'],
     [`${CT}udp_timeout`, 1.5, '0 to 21474836'],
     [`${CT}max`, -1, '0 to 2147483647'],
+    ['net.nf_conntrack_max', 'many', '0 to 2147483647'],
     [`${CT}buckets`, 0, '1 to 2147483647'],
     [`${CT}expect_max`, 0, '1 to 2147483647'],
     [`${CT}max`, 'abc', '0 to 2147483647'],

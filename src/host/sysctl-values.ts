@@ -35,6 +35,8 @@ const CONNTRACK: Record<string, Range> = {
 const OTHERS: [RegExp, Range][] = [
   // of kernels before 6.0
   [/^net\.netfilter\.nf_conntrack_helper$/, SWITCH],
+  // the other name of nf_conntrack_max
+  [/^net\.nf_conntrack_max$/, COUNT],
   [/^net\.ipv4\.(ip_forward|conf\..+\.forwarding)$/, COUNT],
   [/^net\.ipv6\.conf\..+\.forwarding$/, COUNT],
   [/^net\.ipv4\.conf\..+\.rp_filter$/, COUNT],
