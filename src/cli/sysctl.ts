@@ -4,9 +4,11 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { isSysctlKnown } from '../host/sysctl-values.js';
 import { HostFileError } from '../replay/host-file.js';
 import { OutputError, systemMessage } from '../replay/output.js';
 import { checkConf, checkLines, findingText, nearestName, type SysctlFinding } from '../tools/sysctl/check.js';
+import type { ConfLine } from '../tools/sysctl/conf.js';
 import type { SysctlHost } from '../tools/sysctl/defaults.js';
 import { confOf, explain, isChanged, jsonOf, type SysctlValue } from '../tools/sysctl/explain.js';
 import { TABLE_KERNEL } from '../tools/sysctl/model.js';
@@ -290,7 +292,9 @@ function check(o: SysctlOptions, voice: Voice): number {
     const text = readHost(o.host);
     // a file that is no host file is told of first
     new HostStore(text, o.host);
-    findings.push(...checkLines(linesOfYaml(text), o.host, kernel));
+    const lines = linesOfYaml(text);
+    findings.push(...checkLines(lines, o.host, kernel), ...idleFindings(lines, o.host));
+    findings.sort((a, b) => a.line - b.line || a.column - b.column);
   }
   const files = [...(o.load === '' || o.load === null ? [] : [o.load]), ...o.operands];
   for (const { file, text, why } of files.map(openConf)) {
@@ -302,4 +306,15 @@ function check(o: SysctlOptions, voice: Voice): number {
   for (const finding of findings)
     voice.out(o.json ? `${JSON.stringify(finding)}\n` : readable(`${findingText(finding)}\n`));
   return findings.length > 0 ? EXIT_FAILED : status;
+}
+
+/** Settings of a host file that the simulated host does not have a use for. */
+function idleFindings(lines: readonly ConfLine[], file: string): SysctlFinding[] {
+  const idle = lines.filter(({ name }) => {
+    const row = findRow(dotted(name));
+    return row !== null && row.gone === null && !isSysctlKnown(dotted(name));
+  });
+  return idle.map(({ line, column, name }) => {
+    return { file, line, column, level: 'warning', text: `nothing in a replay depends on ${dotted(name)}` };
+  });
 }

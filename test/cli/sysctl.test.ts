@@ -250,6 +250,13 @@ describe('--check', () => {
     });
   });
 
+  test('of a host file: what a replay has no use for', () => {
+    writeFileSync(file, `sysctl:\n  net.ipv6.ip6frag_time: 5\n  net.nf_conntrack_max: 5\n  ${NF}helper: 1\n`);
+    expect(onHost('--check', '--kernel', '5.4').out).toMatch(
+      /^.*:2:3: warning: nothing in a replay depends on net.ipv6.ip6frag_time\n.*:4:\d+: warning: .*helper = 1: .*\n$/,
+    );
+  });
+
   test('of nothing, of standard input', () => {
     expect(sysctl('--check', join(folder, 'none'))).toMatchObject({
       status: 1,
