@@ -40,7 +40,7 @@ export async function watch(
     return (++count === 1 ? printer.head : '') + print(printer, item, isExpect);
   };
   try {
-    const options = { signal: world.stop };
+    const options = { signal: world.stop, programs: true };
     for await (const batch of source.events(groups, isExpect, askedSize(line.bufferBytes), options)) {
       for (const item of batch) {
         if (!('lost' in item)) await output.add(shown(item));
