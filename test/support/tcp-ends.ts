@@ -159,6 +159,7 @@ class Ends {
   private readonly echo: { client?: number; server?: number } = {};
   /** What the router made up: its number, its timestamp. */
   private cookie: number | null = null;
+  /** The last one, and the one that the server was told of: from then on the connection counts from that. */
   private stamp = 0;
 
   constructor(
@@ -183,10 +184,11 @@ class Ends {
     const from = at === 'client' ? 'server' : 'client';
     if ((s.flags & RST) === 0) this.seen[at] = (s.seq + s.data + length(s.flags)) >>> 0;
     if (s.options.stamp !== undefined) this.echo[at] = s.options.stamp;
+    if (at === 'server' && (s.flags & SYN) !== 0) this.stamp = (s.options.echo ?? 0) & ~STAMP_BITS;
     const isAnswer = at === 'client' && (s.flags & (SYN | ACK)) === (SYN | ACK);
     if (isAnswer) {
       this.cookie = s.seq;
-      this.stamp = ((s.options.stamp ?? 0) & ~STAMP_BITS) >>> 0;
+      this.stamp = (s.options.stamp ?? 0) & ~STAMP_BITS;
     }
     const base = at === 'client' ? (this.cookie ?? 0) : FIRST.client;
     const { mss, sack, scale, stamp, echo } = s.options;
@@ -216,7 +218,7 @@ class Ends {
   private relativeEcho(at: 'client' | 'server', s: Segment): number {
     const echo = s.options.echo!;
     if (at === 'client') return echo;
-    if ((s.flags & SYN) !== 0) return (echo - this.stamp) | 0;
+    if ((s.flags & SYN) !== 0) return echo & STAMP_BITS;
     // whichever is small: what the server said, or that and what it is ahead of the router
     const moved = (echo + this.stamp) | 0;
     return Math.abs(moved) < Math.abs(echo | 0) ? moved : echo | 0;
