@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
 import broadcast  # noqa: E402
 import contents  # noqa: E402
+import edges  # noqa: E402
 import headers  # noqa: E402
 import helpers  # noqa: E402
 import later  # noqa: E402
@@ -28,5 +29,5 @@ if __name__ == '__main__':
     p.add_argument('--to', default=os.path.join(os.path.dirname(os.path.abspath(__file__)), '../cases'))
     p.add_argument('--list', action='store_true')
     a = p.parse_args()
-    cases = [make() for part in (headers, contents, states, later, targets, situations, tracking, nat, helpers, parameters, limits, broadcast, synproxy, witnesses, own) for make in part.CASES]
+    cases = [make() for part in (headers, contents, states, later, targets, situations, tracking, nat, helpers, parameters, limits, broadcast, synproxy, witnesses, own, edges) for make in part.CASES]
     sys.exit(kit.main(cases, a.to, a.names, a.list))
