@@ -28,6 +28,8 @@ const KERNEL_ONLY: readonly (readonly [RegExp, string])[] = [
   [/-u OFFLOAD/, 'the kernel takes this bit only from itself'],
   [/^-[IDFGLC] e(xp(ect)?)?\b/, 'expectations are compared live'],
   [/^-L -z/, 'counters are zeroed in the kernel'],
+  [/--label-add (one,)?two/, 'labels are shown in the order of their bits'],
+  [/^-U -p sctp .*--state/, 'the kernel wants the tags with the state'],
   [/^-[IA] .*-[ng] .*/, 'what a translation leads to'],
   [/^-I .*-r 3\.3\.3\.3 -q 4\.4\.4\.4 -p udp --sport/, 'a connection of protocol 0'],
 ];
@@ -37,7 +39,9 @@ function withoutKernel(answer: Answer): Answer {
   const out = answer.out
     .replace(/(\bid=)\d{4,}|(<id>)\d+/g, '$1$2N')
     .replace(/(\buse=)\d+|(<use>)\d+/g, '$1$2N')
-    .replace(/(<deltatime>|delta-time=)\d+/g, '$10');
+    .replace(/(<deltatime>|delta-time=)\d+/g, '$10')
+    .replace(/\[start=[^\]]*\]|<start>.*?<\/start>/g, '[start]')
+    .replace(/<packets>\d+<\/packets><bytes>\d+<\/bytes>/g, '<packets/>');
   return { ...answer, out };
 }
 

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GROUPS, type Group, KNOWN } from './lines.js';
-import { type Answer, canCompare, difference, World } from './world.js';
+import { type Answer, canCompare, difference, World, withoutClock } from './world.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/conntrack/${name}`, import.meta.url));
 
@@ -95,6 +95,11 @@ function withoutIds(answer: Answer): Answer {
 async function tableOf(world: World): Promise<Answer> {
   const flows = await world.ours('-L -o extended,labels');
   const expectations = await world.ours('-L expect');
-  const sorted = (text: string): string => text.split('\n').sort().join('\n');
+  const key = (line: string): string => withoutClock(line).text;
+  const sorted = (text: string): string =>
+    text
+      .split('\n')
+      .sort((a, b) => (key(a) < key(b) ? -1 : 1))
+      .join('\n');
   return { status: flows.status, out: sorted(flows.out) + sorted(expectations.out), err: flows.err + expectations.err };
 }

@@ -293,5 +293,6 @@ function copyOf(t: FlowTuple): FlowTuple {
 
 function maskedLabels(old: readonly string[], set: readonly string[], mask: readonly string[] | null): string[] {
   if (mask === null) return [...set];
-  return [...old.filter((label) => !mask.includes(label)), ...set];
+  const kept = old.filter((label) => !mask.includes(label) || set.includes(label));
+  return [...kept, ...set.filter((label) => !kept.includes(label))];
 }
