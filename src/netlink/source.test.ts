@@ -344,6 +344,49 @@ describe('a stream of events', () => {
     expect([kernel.opened, kernel.sockets.size]).toEqual([1, 0]);
   });
 
+  it('is not read again and again while nothing happens', async () => {
+    const [kernel, source] = await withFlows(1);
+    const events = source.events()[Symbol.asyncIterator]();
+    let next = events.next();
+    const [socket] = [...kernel.sockets].slice(-1);
+    const reads = async (): Promise<number> => {
+      for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return socket?.receives ?? 0;
+    };
+    expect(await reads()).toBe(1);
+    const [entry] = kernel.entries;
+    if (entry) kernel.notify('UPDATE', entry);
+    expect((await next).value?.length).toBe(1);
+    next = events.next();
+    // one read of the event, one after the others had time to come, and one that finds nothing
+    expect(await reads()).toBeLessThan(6);
+    await events.return?.();
+    await next;
+  });
+
+  it('whose bytes are no messages fails, and leaves no socket', async () => {
+    const [kernel, source] = await withFlows(1);
+    source.close();
+    const events = source.events()[Symbol.asyncIterator]();
+    const first = events.next();
+    for (const socket of kernel.sockets) socket.deliver(Uint8Array.of(255, 0, 0, 0, 1, 2));
+    await expect(first).rejects.toThrow(/broken netlink message/);
+    expect(kernel.sockets.size).toBe(0);
+  });
+
+  it('passes over messages that are no events', async () => {
+    const [kernel, source] = await withFlows(1);
+    const events = source.events()[Symbol.asyncIterator]();
+    const first = events.next();
+    for (const socket of kernel.sockets) {
+      for (const type of [C.NLMSG_NOOP, 0x801, 0x105, 0x800])
+        socket.deliver(Uint8Array.of(20, 0, 0, 0, type & 255, type >> 8, ...new Array<number>(14).fill(0)));
+    }
+    for (const entry of kernel.entries) kernel.notify('NEW', entry);
+    expect((await first).value?.map(label)).toEqual(['NEW']);
+    await events.return?.();
+  });
+
   it('that may not join fails with one line, and leaves no socket', async () => {
     const [kernel, source] = await withFlows(0);
     source.close();

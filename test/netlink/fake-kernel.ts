@@ -196,6 +196,8 @@ export class FakeSocket implements NetlinkSocket {
   readonly port: number;
   readonly groups = new Set<number>();
   isClosed = false;
+  /** How often it was read. */
+  receives = 0;
 
   private readonly kernel: FakeKernel;
   private queue: Uint8Array[] = [];
@@ -234,6 +236,7 @@ export class FakeSocket implements NetlinkSocket {
   }
 
   receive(into: Datagrams): number {
+    this.receives++;
     if (this.error !== 0) {
       const { error } = this;
       this.error = 0;

@@ -11,6 +11,7 @@ export const ENTRIES = ['src/engine.ts', 'src/conntrack-live.ts', 'src/cli/main.
  */
 export const COVERED_BY: Readonly<Record<string, { test: string; runsBuilt?: boolean }>> = {
   'src/cli/': { test: 'test/cli/replay.test.ts', runsBuilt: true },
+  'src/conntrack-live.ts': { test: 'test/netlink/library.test.ts', runsBuilt: true },
   'src/engine.ts': { test: 'test/package.test.ts', runsBuilt: true },
   'src/internals.ts': { test: 'test/alloc/alloc.test.ts', runsBuilt: true },
   'src/replay/': { test: 'test/cli/replay.test.ts', runsBuilt: true },
@@ -18,6 +19,7 @@ export const COVERED_BY: Readonly<Record<string, { test: string; runsBuilt?: boo
   'src/conntrack/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/host/': { test: 'test/kernel/kernel.test.ts', runsBuilt: true },
   'src/flow/': { test: 'src/flow/flow.test.ts' },
+  'src/netlink/': { test: 'src/netlink/source.test.ts' },
   'src/tools/conntrack/': { test: 'test/conntrack-real/answers.test.ts' },
   'src/iptables/': { test: 'src/iptables/parse.test.ts' },
   // every match and target stands in the rules of some recorded case
