@@ -149,9 +149,15 @@ describe('what is wrong is said with its line', () => {
     ['-X 5', 'f:1:1: expected a line that begins with -A or -I'],
     ['[1.5]\tx', 'f:1:7: expected the timeout as a number'],
     ['[OLD] udp', 'f:1:1: expected [NEW], [UPDATE] or [DESTROY], got "[OLD]"'],
-    ['x'.repeat(1 << 21), 'f:1:1: a line of more than 1048576 characters'],
     ['é 1', 'f:1:1: expected a protocol name, got "é"'],
   ])('%s', (text, expected) => expect(message(text, false).slice(0, expected.length)).toBe(expected));
+  test('what is longer than any line', () => {
+    const long = 'x'.repeat(1 << 17);
+    expect(message(long, false)).toBe('f:1:1: a line of more than 65536 characters');
+    expect(message(`\n${long}\n`, false)).toBe('f:2:1: a line of more than 65536 characters');
+    expect(message(`<flow>${long}</flow>\n`, false)).toBe('f:1:1: a line of more than 65536 characters');
+    expect(() => readIn(long, () => 100)).toThrow('f:1:1: a line of more than 65536 characters');
+  });
   test.each([
     [`    [NEW] ${LINE}`, 'f:1:1: an event, where connections are expected'],
     [

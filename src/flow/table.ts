@@ -11,8 +11,8 @@ import { parseEventXml, parseExpectationEventXml, parseExpectationXml, parseFlow
 import type { ExpectationEvent, ExpectationRecord, FlowEvent, FlowRecord } from './record.js';
 import { parseSaveEvent, parseSaveLine } from './save.js';
 
-/** A line, or an element of XML, may have as many characters. */
-const MAX_LENGTH = 1 << 20;
+/** A line, or an element of XML, may have as many characters: far more than any has, and little to keep. */
+const MAX_LENGTH = 1 << 16;
 
 /** What a dump has besides connections, after leading blanks: comments, conntrack's summary, the frame of a JSON list. */
 const NOT_A_FLOW = /^(#.*|conntrack v\d.*|\[|\])$/;
@@ -63,7 +63,13 @@ export class TableReader {
 
   /** Takes the next part of the text and gives what is complete by now. */
   push(part: string): TableItems {
-    return this.take(this.rest === '' ? part : this.rest + part, false);
+    const text = this.rest === '' ? part : this.rest + part;
+    // What only makes a line longer is not looked at each time.
+    if (text.length > part.length && !/[\n<>]/.test(part) && text.length <= MAX_LENGTH) {
+      this.rest = text;
+      return emptyItems();
+    }
+    return this.take(text, false);
   }
 
   /** Takes the end of the text and gives what was left. */
@@ -80,7 +86,7 @@ export class TableReader {
       at = next;
     }
     this.rest = text.slice(at);
-    if (this.rest.length > MAX_LENGTH) this.fail(`a line of more than ${MAX_LENGTH} characters`);
+    this.bound(this.rest.length);
     return this.items;
   }
 
@@ -92,6 +98,7 @@ export class TableReader {
     while (first < end && text.charCodeAt(first) <= 32) first++;
     if (first < end && text.charCodeAt(first) === 60) return first;
     if (newline < 0 && !isEnd) return -1;
+    this.bound(end - at);
     if (first < end) {
       const last = text.charCodeAt(end - 1) === 13 /* \r */ ? end - 1 : end;
       this.read(text.slice(at, last), first - at);
@@ -117,6 +124,7 @@ export class TableReader {
     let end = close + 7;
     while (end < text.length && text.charCodeAt(end) !== 10 && text.charCodeAt(end) !== 60) end++;
     if (end === text.length && !isEnd) return -1;
+    this.bound(end - at);
     const unit = text.slice(at, end);
     this.readXml(unit);
     for (let i = unit.indexOf('\n'); i >= 0; i = unit.indexOf('\n', i + 1)) this.place.line++;
@@ -191,6 +199,10 @@ export class TableReader {
   private expectationEvent(e: ExpectationEvent): void {
     if (this.isStrict) this.fail('an event, where connections are expected');
     this.items.expectationEvents.push(e);
+  }
+
+  private bound(length: number): void {
+    if (length > MAX_LENGTH) this.fail(`a line of more than ${MAX_LENGTH} characters`);
   }
 
   private fail(message: string): never {
