@@ -68,6 +68,12 @@ describe('setInYaml', () => {
     expect(edited).toContain('# five');
   });
 
+  test('a key in the long form is no place to write beside', () => {
+    const edited = setInYaml('# mine\nsysctl:\n  ? a\n  : 1\n', NAME, '7');
+    expect(parse(edited).sysctl).toEqual({ a: 1, [NAME]: 7 });
+    expect(edited).toContain('# mine');
+  });
+
   test.each([
     ['0x10', '0x10'],
     ['-1', -1],

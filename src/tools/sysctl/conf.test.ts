@@ -64,6 +64,8 @@ describe('globTest', () => {
     ['[!]a]', 'b', true],
     ['[!]a]', ']', false],
     ['[a-]', '-', true],
+    ['[a-c-]', '-', true],
+    ['[a-cx-z]', 'd', false],
     ['x[a-cz]y', 'xzy', true],
     ['**b*', 'aab', true],
     ['*ab', 'aaab', true],

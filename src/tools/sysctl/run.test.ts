@@ -151,6 +151,23 @@ describe('what is beyond sysctl(8)', () => {
   });
 });
 
+describe('the status', () => {
+  test.each([
+    ['counts names that are not there', ['a', 'b', 'c'], 3],
+    ['has 1 set in it for what could not be set', ['a', 'b', `${NF}acct=9`], 3],
+    ['once', [`${NF}acct=9`, 'c=1'], 1],
+    ['which a name in between adds to', [`${NF}acct=9`, 'a', `${NF}acct=9`, 'b'], 4],
+    ['is 255 for the folder itself', ['/'], 255],
+    ['and for no name', [''], 255],
+    ['no value is none', [`${NF}tcp_loose=`], 1],
+    ['fits a byte', Array.from({ length: 257 }, (_, i) => `x${i}`), 1],
+  ])('%s', (_claim, words, status) => {
+    const store = new MapStore(values(), [], { [`${CT}acct`]: 'EINVAL' });
+    expect(said(store, {}, (run) => run.words(words)).status).toBe(status);
+    expect(store.values.get(`${CT}tcp_loose`)).toBe('1');
+  });
+});
+
 describe('reading', () => {
   test.each<[string, Partial<SysctlMode>, string[], string]>([
     ['several lines of one value', {}, ['kernel.modes'], 'kernel.modes = a\nkernel.modes = b\n'],
