@@ -26,9 +26,9 @@ const disconnect = (id: number): Bytes => message(13, [...u16(id), ...zeros(134)
 
 const CALL = ['gre 10.1.0.2:16384 > 10.2.0.2:128', 'gre 10.2.0.2:128 > 10.1.0.2:16384'];
 
-function control(nat?: string): { bench: HelperBench; talk: Talk } {
+function control(nat?: string, peer = SERVER): { bench: HelperBench; talk: Talk } {
   const bench = new HelperBench({ helper: 'pptp', protocol: 'tcp', port: 1723, ...(nat === undefined ? {} : { nat }) });
-  return { bench, talk: new Talk(bench, { peerPort: 1723 }).open() };
+  return { bench, talk: new Talk(bench, { peer, peerPort: 1723 }).open() };
 }
 
 type Line = ['client' | 'server', Bytes];
@@ -88,6 +88,17 @@ describe('calls', () => {
     talk.say('server', disconnect(0x80));
     const left = [...bench.host.flows()].filter((f) => f.protocol === 47);
     expect(left.map((f) => f.original.keys)).toEqual([{ source: 0, destination: 0x99 }]);
+  });
+  test.each([
+    ['stays', 0x80, ['gre 10.1.0.2:0 > 10.1.0.1:128']],
+    ['goes where all call ids are 0', 0, []],
+  ])('a published server calls, and its frame is the first: the other expectation %s', (_claim, id, left) => {
+    const { bench, talk } = control('-A PREROUTING -d 10.1.0.1 -j DNAT --to-destination 10.2.0.2\n', '10.1.0.1');
+    play(talk, [...BEGUN, ['server', inCall(id)], ['client', inReply(0x4000, id)], ['server', inConnect(0x4000)]]);
+    expect(bench.expected).toHaveLength(2);
+    const frame = [0x30, 1, 0x88, 0x0b, 0, 2, ...u16(0x4000), ...u32(1), 1, 2];
+    bench.send('server', bench.packet(47, SERVER, CLIENT, frame));
+    expect([bench.state, bench.expected]).toEqual([CT_RELATED, left]);
   });
   test.each(['client', 'server'] as const)('behind MASQUERADE the call id is the port outside (%s first)', (first) => {
     const { bench, talk } = control(MASQUERADE);

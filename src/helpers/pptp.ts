@@ -234,14 +234,12 @@ function expected(c: HelpContext, slot: number, e: Expectation): void {
   const { data } = table.coldOf(e.master).help!;
   const { masterTuple, range } = c;
   table.readTuple(e.master, e.direction ^ 1, masterTuple);
-  // the expectation of the other direction goes if the client's frame is the first; where the server's is, the kernel looks for it
-  // without an address family, and finds none
-  if (e.direction === 0) {
-    scratchTuple.set(masterTuple);
-    scratchTuple[T_PROTO] = IPPROTO_GRE | (AF_INET << 8);
-    scratchTuple[T_PORTS] = (data[PAC_ID]! << 16) | data[PNS_ID]!;
-    removeExpectation(c, e.zone, scratchTuple);
-  }
+  // the expectation of the other direction goes; where the server's frame is the first, the kernel takes its keys from the place
+  // where the new connection would have them, which is empty
+  scratchTuple.set(masterTuple);
+  scratchTuple[T_PROTO] = IPPROTO_GRE | (AF_INET << 8);
+  scratchTuple[T_PORTS] = e.direction === 0 ? (data[PAC_ID]! << 16) | data[PNS_ID]! : 0;
+  removeExpectation(c, e.zone, scratchTuple);
   range.minPort = range.maxPort = e.savedPort;
   range.flags = e.direction === 0 ? RANGE_MAP_IPS | RANGE_PORTS : RANGE_MAP_IPS;
   range.setAddress(masterTuple, T_DST);
