@@ -54,7 +54,7 @@ export function generate(family: Family, seed: number, number: number, packets =
     const rules = rulesOf(plan);
     const options = { ...plan, ...rules, hasNat: hasNat(rules), hasAnswers: !plan.isDeaf };
     const world = new World(r, options, skipped);
-    talk(world, r, plan, plan.packets ?? packets);
+    talk(world, r, plan, Math.min(plan.packets ?? packets, packets));
     const about = {
       name,
       family: family.name,

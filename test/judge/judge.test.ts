@@ -3,20 +3,26 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Host } from '../../src/host/host.js';
+import { loadRules } from '../../src/iptables/restore.js';
+import { CT_RELATED } from '../../src/wire/packet.js';
+import { LINKTYPE_RAW } from '../../src/wire/parse.js';
 import { readPcapng } from '../kernel/pcapng.js';
 import { eventLines } from './ctnetlink.js';
 import { FAMILIES } from './families.js';
 import { writeCase } from './files.js';
-import { generate } from './generate.js';
+import { generate, isSettled } from './generate.js';
 import { chosen } from './judge.js';
 import type { Recording } from './lab.js';
 import { main } from './main.js';
 import { parseOptions, UsageError } from './options.js';
 import { addressBytes, addressText, fragments, ip, tcpSegment, udpDatagram } from './packets.js';
+import { ruleset } from './rules.js';
 import { hasFragments, hasNat, type Step } from './scenario.js';
 import { choose, shrink } from './shrink.js';
 import { type Surroundings, whyNot } from './surroundings.js';
 import { count, newTally, report, summary, totals } from './tally.js';
+import { hostConfig, hostFile, policyCommands } from './world.js';
 
 const digest = (steps: readonly Step[]): string =>
   steps.map((s) => `${s.side} ${s.waitMs} ${s.packet.toString('hex')}`).join('\n');
@@ -45,6 +51,50 @@ describe('a generator of scenarios', () => {
     );
     expect(answers.length).toBeGreaterThan(50);
   });
+});
+
+describe('conversations of helpers', () => {
+  it.each(FAMILIES.filter((f) => f.name.startsWith('helper-')).map((f) => [f.name, f] as const))(
+    '%s: connections are announced, and come',
+    (_name, family) => {
+      const scenario = generate(family, 1, 0, 300);
+      const host = new Host(hostConfig({ 'net.netfilter.nf_conntrack_max': 8192 }, false), { answers: true });
+      host.load(loadRules(scenario.rules4, 'rules.v4', 2));
+      host.load(loadRules(scenario.rules6, 'rules.v6', 10));
+      host.advance(1_760_000_000_000);
+      let related = 0;
+      for (const { side, packet } of scenario.steps) {
+        const dev = host.interfaceIndex(side === 'a' ? 'r0' : 'r1');
+        host.receive(Uint8Array.from(packet), 0, packet.length, packet.length, LINKTYPE_RAW, dev);
+        if (host.result.state === CT_RELATED && ![1, 58].includes(packet[packet[0]! >> 4 === 6 ? 6 : 9]!)) related++;
+      }
+      expect(host.statistics.expectCreate).toBeGreaterThan(5);
+      expect(related).toBeGreaterThan(2);
+    },
+  );
+});
+
+describe('what the kernel would draw', () => {
+  const family = FAMILIES.find((f) => f.name === 'nat-masquerade')!;
+  const scenario = generate(family, 1, 0, 50);
+  const out = (source: string): Step => {
+    const packet = ip(source, '10.2.0.9', 17, udpDatagram(source, '10.2.0.9', 777, 53, Buffer.from('q')));
+    return { side: 'a', waitMs: 0, packet };
+  };
+  const four = { ...scenario, rules4: ruleset({ nat: '-A POSTROUTING -o r1 -j MASQUERADE' }), rules6: '' };
+  it.each([
+    ['the packets of a scenario: nothing', scenario.steps, true],
+    ['one client: nothing', [out('10.1.0.2'), out('10.1.0.2')], true],
+    ['two with one port: the second one’s', [out('10.1.0.2'), out('10.1.0.3')], false],
+  ])('%s', (_claim, steps, isFine) => {
+    expect(isSettled(steps === scenario.steps ? scenario : four, steps)).toBe(isFine);
+  });
+});
+
+it('policies are made as the host has them', () => {
+  expect(policyCommands()).toContain('nfct add timeout u6 inet6 udp unreplied 20 replied 45');
+  expect(hostFile({}, true)).toContain('  u6: {"protocol":"udp","unreplied":20,"replied":45,"family":"inet6"}');
+  expect(hostFile({}, false)).not.toContain('timeouts');
 });
 
 describe('packets', () => {
@@ -194,7 +244,7 @@ describe('what was compared', () => {
   });
 });
 
-it('netlink messages become lines of conntrack -E', () => {
+describe('netlink messages become lines', () => {
   const nested = (type: number, ...parts: Buffer[]): Buffer => {
     const body = Buffer.concat(parts);
     const head = Buffer.alloc(4);
@@ -213,21 +263,43 @@ it('netlink messages become lines of conntrack -E', () => {
         nested(3, Buffer.from([dport >> 8, dport & 255])),
       ),
     );
-  const body = Buffer.concat([
-    Buffer.from([2, 0, 0, 0]),
+  const message = (type: number, flags: number, ...parts: Buffer[]): Buffer => {
+    const body = Buffer.concat([Buffer.from([2, 0, 0, 0]), ...parts]);
+    const head = Buffer.alloc(16);
+    head.writeUInt32LE(16 + body.length, 0);
+    head.writeUInt16LE(type, 4);
+    head.writeUInt16LE(flags, 6);
+    return Buffer.concat([head, body]);
+  };
+  const connection = [
     tuple(1, [10, 1, 0, 2], [10, 2, 0, 2], 1000, 80),
     tuple(2, [10, 2, 0, 2], [10, 1, 0, 2], 80, 1000),
     nested(3, Buffer.from([0, 0, 0, 8])),
     nested(7, Buffer.from([0, 0, 0, 120])),
     nested(0x8004, nested(0x8001, nested(1, Buffer.from([1])))),
-  ]);
-  const head = Buffer.alloc(16);
-  head.writeUInt32LE(16 + body.length, 0);
-  head.writeUInt16LE(0x100, 4);
-  head.writeUInt16LE(0x600, 6);
-  expect(eventLines(Buffer.concat([head, body])).connections).toBe(
-    '    [NEW] tcp      6 120 SYN_SENT src=10.1.0.2 dst=10.2.0.2 sport=1000 dport=80 [UNREPLIED] src=10.2.0.2 dst=10.1.0.2 sport=80 dport=1000\n',
-  );
+  ];
+  it('of conntrack -E', () => {
+    expect(eventLines(message(0x100, 0x600, ...connection))).toEqual({
+      connections:
+        '    [NEW] tcp      6 120 SYN_SENT src=10.1.0.2 dst=10.2.0.2 sport=1000 dport=80 [UNREPLIED] src=10.2.0.2 dst=10.1.0.2 sport=80 dport=1000\n',
+      expectations: '',
+    });
+  });
+  it('of conntrack -E expect', () => {
+    const ones = [255, 255, 255, 255];
+    const expected = [
+      tuple(1, [10, 1, 0, 2], [10, 2, 0, 2], 1000, 21),
+      tuple(2, [10, 2, 0, 2], [10, 1, 0, 2], 0, 41000),
+      tuple(3, ones, ones, 0, 65535),
+      nested(4, Buffer.from([0, 0, 1, 44])),
+      nested(6, Buffer.from('ftp\0')),
+      nested(9, Buffer.alloc(4)),
+    ];
+    const text =
+      '300 proto=6 src=10.2.0.2 dst=10.1.0.2 sport=0 dport=41000 mask-src=255.255.255.255 mask-dst=255.255.255.255 sport=0 dport=65535 master-src=10.1.0.2 master-dst=10.2.0.2 sport=1000 dport=21 class=0 helper=ftp\n';
+    const data = Buffer.concat([message(0x200, 0x600, ...expected), message(0x202, 0, ...expected)]);
+    expect(eventLines(data)).toEqual({ connections: '', expectations: `    [NEW] ${text}[DESTROY] ${text}` });
+  });
 });
 
 it('a case is saved as those of test/kernel/cases are', () => {

@@ -178,6 +178,24 @@ describe('the comparison', () => {
     expect(found.expectations.length).toBe(count);
   });
 
+  const events = `    [NEW] ${expectation}\n[DESTROY] ${expectation}\n`;
+  it.each([
+    ['the same', events, 0],
+    ['with timeouts within the slack', events.replaceAll('299', '300'), 0],
+    ['with another timeout', events.replace('299', '180'), 1],
+    ['with another flag', events.replace('class', 'PERMANENT class'), 1],
+    ['of another expectation', events.replaceAll('51210', '51211'), 4],
+    ['without the last DESTROY', events.split('\n')[0]!, 0],
+    ['in another order', events.split('\n').reverse().join('\n'), 2],
+    ['one too many', `${events}    [NEW] ${expectation}\n`, 1],
+    ['not there', '', 2],
+  ])('events of an expectation, %s', (_name, actual, count) => {
+    const base = cases[0]!.expected;
+    const found = compareOutputs({ ...base, expectationEvents: events }, { ...base, expectationEvents: actual });
+    expect(found.expectations.length).toBe(count);
+    expect(compareOutputs(base, { ...base, expectationEvents: actual }).expectations).toEqual([]);
+  });
+
   it.each([
     ['right behind the IPv6 header', [44]],
     ['behind hop-by-hop options', [0, 44]],

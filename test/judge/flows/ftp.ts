@@ -1,4 +1,5 @@
 /** FTP control connections, the data connections that they announce, and announcements that are none. */
+import { isIP } from 'node:net';
 import { ACK, PSH, RST } from '../packets.js';
 import { Flow } from './flow.js';
 import { perhaps } from './mutate.js';
@@ -95,7 +96,7 @@ export class FtpFlow extends Flow {
     const six = own.includes(':');
     const numbers = /(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)/.exec(text)?.slice(1).map(Number);
     const [, told = '', port = ''] = /[^ (\d]([^|! (]*)[|!;](\d+)[|!;]/.exec(text) ?? [];
-    let server = told !== '' && told.includes(':') === six && !/[^\da-f.:]/.test(told) ? told : peer;
+    let server = isIP(told) === isIP(own) ? told : peer;
     let serverPort = Number(port);
     if (numbers !== undefined && !six) {
       server = numbers.slice(0, 4).join('.');

@@ -1,4 +1,5 @@
 /** SIP over UDP and TCP: registrations, calls with their media, answers of every kind, texts with something wrong. */
+import { isIP } from 'node:net';
 import { UDP, udpDatagram } from '../packets.js';
 import type { Random } from '../random.js';
 import { Flow, type Who } from './flow.js';
@@ -25,7 +26,8 @@ interface Message {
 /** One phone and its server. */
 export class SipFlow extends Flow {
   private readonly overTcp = this.random.chance(0.3);
-  private readonly ownPort = this.random.chance(0.6) ? PORT : this.clientPort;
+  /** Behind one address only one phone can have the usual port without the kernel drawing another. */
+  private readonly ownPort = this.random.chance(this.isNat ? 0.08 : 0.6) ? PORT : this.clientPort;
   private readonly pair: Talk | Datagrams;
   private cseq = 1;
   private media: Record<Who, number> = { c: 0, s: 0 };
@@ -254,8 +256,7 @@ export class SipFlow extends Flow {
     const text = this.pair.text(who);
     const address = /c=IN IP[46] (\S+)/.exec(text)?.[1];
     const port = Number(/m=audio (\d+)/.exec(text)?.[1]);
-    const isSame =
-      address !== undefined && address.includes(':') === this.client.includes(':') && !/[^\da-f.:]/.test(address);
+    const isSame = address !== undefined && isIP(address) === isIP(this.client);
     this.target[who] = isSame && port > 0 && port < 65_535 ? [address, port] : null;
   }
 
