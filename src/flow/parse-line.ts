@@ -17,7 +17,7 @@ import {
   STATUS_SEEN_REPLY,
 } from './record.js';
 import { parseCtime } from './time.js';
-import { type Word, WordScanner } from './words.js';
+import { ownText, type Word, WordScanner } from './words.js';
 
 const U16 = 0xffff;
 const U32 = 0xffffffff;
@@ -42,7 +42,7 @@ export function readTail(word: Word, tail: LineTail, place: LinePlace): void {
     throw new FlowError(`expected [USERSPACE], got ${quoted(text)}`, place.file, place.line, column);
   }
   if (!tail.userspace) throw new FlowError(`${name}= without [USERSPACE]`, place.file, place.line, column);
-  if (name === 'progname') tail.progname = text.slice(eq + 1);
+  if (name === 'progname') tail.progname = ownText(text.slice(eq + 1));
   else tail.portid = parseUnsigned(text.slice(eq + 1), U32, name, place, column + eq + 1);
 }
 
@@ -234,7 +234,7 @@ class LineReader {
         r.helper = this.value(skip);
         return;
       case 'labels':
-        r.labels = this.value(skip) === '' ? [] : this.value(skip).split(',');
+        r.labels = this.value(skip) === '' ? [] : this.value(skip).split(',').map(ownText);
         return;
       case 'secmark': // old kernels; secctx says more
         this.number(skip, U32, name);
@@ -255,7 +255,7 @@ class LineReader {
 
   private value(skip: number): string {
     const { text, start, end } = this.scan;
-    return text.slice(start + skip, end);
+    return ownText(text.slice(start + skip, end));
   }
 
   private readCounter(name: 'packets' | 'bytes', skip: number): void {

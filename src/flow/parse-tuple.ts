@@ -3,6 +3,7 @@ import { formatAddress, parseAddress } from './address.js';
 import { FlowError, type LinePlace, parseUnsigned, quoted } from './error.js';
 import { tupleKind } from './names.js';
 import { type FlowTuple, plainTuple } from './record.js';
+import { ownText } from './words.js';
 
 /** Largest value of a tuple's field by its name. */
 const FIELDS: ReadonlyMap<string, number> = new Map([
@@ -64,7 +65,8 @@ export class TupleReader {
   private readAddress(isSource: boolean, value: string, place: LinePlace, column: number): void {
     let text = value;
     let family: 2 | 10 = 2;
-    if (!isPlainIpv4(value)) {
+    if (isPlainIpv4(value)) text = ownText(value);
+    else {
       const parsed = parseAddress(value);
       if (parsed === null) throw new FlowError(`${quoted(value)} is not an address`, place.file, place.line, column);
       family = parsed.family;

@@ -21,7 +21,7 @@ import {
   STATUS_ASSURED,
   STATUS_SEEN_REPLY,
 } from './record.js';
-import { splitWords } from './words.js';
+import { ownText, splitWords } from './words.js';
 import { readElement, type XmlNode } from './xml-reader.js';
 
 /**
@@ -131,7 +131,7 @@ class XmlReader {
     const independent = this.root.children.find((c) => c.attributes.get('direction') === 'independent');
     if (independent) this.independent(r, independent);
     const helper = this.root.children.find((c) => c.name === 'helper');
-    if (helper) r.helper = helper.text;
+    if (helper) r.helper = ownText(helper.text);
     return r;
   }
 
@@ -190,9 +190,9 @@ class XmlReader {
     r.mark = this.number(node, 'mark');
     const labels = node.children.find((c) => c.name === 'labels');
     // An empty list is one of labels without names.
-    if (labels) r.labels = labels.children.length === 0 ? [''] : labels.children.map((l) => l.text);
+    if (labels) r.labels = labels.children.length === 0 ? [''] : labels.children.map((l) => ownText(l.text));
     const secctx = node.children.find((c) => c.name === 'secctx');
-    if (secctx) r.secctx = secctx.text;
+    if (secctx) r.secctx = ownText(secctx.text);
     const zone = this.number(node, 'zone', 0xffff);
     if (zone !== null) r.zoneOriginal = r.zoneReply = zone;
     r.use = this.number(node, 'use');
@@ -231,7 +231,7 @@ class XmlReader {
         (has('inactive') ? EXPECT_INACTIVE : 0) |
         (has('userspace') ? EXPECT_USERSPACE : 0),
       class: this.number(meta, 'class') ?? 0,
-      helper: helper ? helper.text : null,
+      helper: helper ? ownText(helper.text) : null,
     };
   }
 

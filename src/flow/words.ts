@@ -55,3 +55,14 @@ export function splitWords(line: string, firstColumn = 1): Word[] {
   while (scan.next()) words.push({ text: scan.word(), column: scan.start + firstColumn });
   return words;
 }
+
+/** Shorter texts are copied when they are cut out of another; longer ones hold on to all of it (V8's sliced strings). */
+const COPIED = 12;
+
+/** A text that does not keep the line and the part of the file that it was cut from in memory. */
+export function ownText(text: string): string {
+  if (text.length <= COPIED) return text;
+  let own = '';
+  for (let at = 0; at < text.length; at += COPIED) own += text.slice(at, at + COPIED);
+  return own;
+}

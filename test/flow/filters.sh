@@ -1,9 +1,9 @@
 #!/bin/bash
 # What conntrack(8) 1.4.7 finds with each of its filters, on a table of every kind: writes fixtures/filter-table.txt and
 # fixtures/filter-found.txt (`OPTIONS => IDS`). As root:
-#     TZ=UTC unshare -n -m bash filters.sh
+#     TZ=UTC unshare -n -m bash filters.sh [FOLDER]
 set -u
-out=$(cd "$(dirname "$0")" && pwd)/fixtures
+out=${1:-$(cd "$(dirname "$0")" && pwd)/fixtures}
 tmp=$(mktemp -d)
 mount --make-rprivate /
 mkdir "$tmp/up" "$tmp/work"
