@@ -40,7 +40,7 @@ import {
   HOST_REVERSE_PATH,
   HOST_ROUTE_REFUSES,
 } from './reasons.js';
-import { selectRedirect6, selectSource6 } from './source-address.js';
+import { selectRedirect4, selectRedirect6, selectSource6 } from './source-address.js';
 
 /** An address of the host with its prefix. */
 export interface AddressEntry {
@@ -338,16 +338,9 @@ export class Routing {
    * IPv6 by the destination's scope. False: it has none.
    */
   redirectAddress(family: number, dev: number, words: Int32Array, at: number, out: Int32Array): boolean {
-    const from = family === AF_INET ? this.#first4(dev) : selectRedirect6(this.addresses, dev, words, at);
+    const { addresses } = this;
+    const from = family === AF_INET ? selectRedirect4(addresses, dev) : selectRedirect6(addresses, dev, words, at);
     return from >= 0 && this.#copyAddress(from, out);
-  }
-
-  #first4(dev: number): number {
-    for (let i = 0; i < this.addresses.length; i++) {
-      const a = this.addresses[i]!;
-      if (a.family === AF_INET && a.dev === dev) return i;
-    }
-    return -1;
   }
 
   #copyAddress(index: number, out: Int32Array): boolean {
@@ -475,7 +468,7 @@ export class Routing {
   #input6(p: Packet): number {
     this.#lookUp(AF_INET6, p.tuple, T_DST, p.mark);
     if (p.tuple[T_DST]! >>> 24 === 255) {
-      return this.#joined6(p.tuple, p.inInterface) ? WAY_INPUT : this.#drop(HOST_NO_GROUP);
+      return this.hasJoined(p.tuple, p.inInterface) ? WAY_INPUT : this.#drop(HOST_NO_GROUP);
     }
     const type = this.type;
     if (type === RTN_LOCAL || type === RTN_ANYCAST) return WAY_INPUT;
@@ -499,8 +492,8 @@ export class Routing {
     return this.addresses.some((a) => a.family === AF_INET6 && a.dev === dev && a.words[0]! >>> 22 === LINK_LOCAL);
   }
 
-  /** Whether the host has joined the group at T_DST on that interface (what ipv6_chk_mcast_addr asks). */
-  #joined6(tuple: Int32Array, dev: number): boolean {
+  /** Whether the host has joined the IPv6 group at T_DST on that interface (what ipv6_chk_mcast_addr asks). */
+  hasJoined(tuple: Int32Array, dev: number): boolean {
     const first = tuple[T_DST]!;
     const last = tuple[T_DST + 3]!;
     if ((first !== (0xff020000 | 0) && first !== (0xff010000 | 0)) || tuple[T_DST + 1] !== 0) return false;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { words } from '../../test/support/nat-bench.js';
 import { AF_INET, AF_INET6 } from '../wire/packet.js';
-import { selectRedirect6, selectSource6 } from './source-address.js';
+import { selectRedirect4, selectRedirect6, selectSource6 } from './source-address.js';
 
 const LO = 1;
 
@@ -51,6 +51,11 @@ describe('the source of what leaves on an interface', () => {
   it('is none where the host has none', () => {
     expect(selectSource6(candidates('1 ::1/128', '2 10.1.0.1/24'), 2, words('fd00::1'), 0)).toBe(-1);
   });
+});
+
+it('what is redirected in IPv4 goes to the first address of the interface', () => {
+  const list = candidates('3 10.2.0.1/24', '2 fd00:1::1/64', '2 10.1.0.1/24', '2 10.1.0.40/24');
+  expect([2, 3, 4].map((dev) => selectRedirect4(list, dev))).toEqual([2, 0, -1]);
 });
 
 describe('what is redirected on an interface goes to an address', () => {

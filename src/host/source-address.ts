@@ -1,10 +1,10 @@
 /**
- * IPv6 address selection. For the source of packets that the host makes: RFC 6724 section 5 with the kernel's order of rules
+ * Address selection, mostly of IPv6. For the source of packets that the host makes: RFC 6724 section 5 with the kernel's order of rules
  * (net/ipv6/addrconf.c ipv6_get_saddr_eval). Without temporary, deprecated or mobile addresses there remain: same address,
  * scope, outgoing interface, label, longest prefix, and the newest of an interface. For what REDIRECT sends to the host: by
  * scope alone (nf_nat_redirect.c).
  */
-import { AF_INET6 } from '../wire/packet.js';
+import { AF_INET, AF_INET6 } from '../wire/packet.js';
 
 interface Candidate {
   family: number;
@@ -90,6 +90,14 @@ function isBetter(
   const longer = Math.min(own, c.length) - Math.min(other, best.length);
   // an interface's addresses of one scope stand in the kernel's list with the newest first
   return longer !== 0 ? longer > 0 : c.dev === best.dev;
+}
+
+/** Index of the IPv4 address of `dev` for what is redirected there: the first; -1 = none. */
+export function selectRedirect4(candidates: readonly Candidate[], dev: number): number {
+  for (let i = 0; i < candidates.length; i++) {
+    if (candidates[i]!.family === AF_INET && candidates[i]!.dev === dev) return i;
+  }
+  return -1;
 }
 
 /**
