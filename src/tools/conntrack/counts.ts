@@ -1,5 +1,6 @@
 /** -C and -S: numbers. */
 import type { FlowSource } from '../../flow/source.js';
+import { formatStatistics } from '../../flow/statistics.js';
 import { failureOf } from './failure.js';
 import type { CommandLine } from './line.js';
 import type { Output } from './output.js';
@@ -23,13 +24,10 @@ export async function count(line: CommandLine, source: FlowSource, output: Outpu
 /** -S: what the kernel counts, a line for each CPU. */
 export async function statistics(line: CommandLine, source: FlowSource, output: Output): Promise<void> {
   try {
-    for (const { cpu, counts } of await source.statistics(line.table === 'expect' ? 'expect' : 'conntrack')) {
-      if (line.own.json) {
-        output.add(`${JSON.stringify({ cpu, ...Object.fromEntries(counts) })}\n`);
-        continue;
-      }
-      const words = counts.map(([name, value]) => `${name}=${value} `).join('');
-      output.add(`${cpu === null ? '' : `cpu=${String(cpu).padEnd(4)}\t`}${words}\n`);
+    for (const one of await source.statistics(line.table === 'expect' ? 'expect' : 'conntrack')) {
+      const { cpu, counts } = one;
+      if (line.own.json) output.add(`${JSON.stringify({ cpu, ...Object.fromEntries(counts) })}\n`);
+      else output.add(`${formatStatistics(one)}\n`);
     }
   } catch (error) {
     throw failureOf(error, 'count');

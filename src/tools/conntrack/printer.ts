@@ -37,7 +37,7 @@ export function printerOf(line: CommandLine, nowUs: () => number): Printer {
   // who names labels sees them, but for those that go
   const hasLabels = line.command !== 'D' && [...'l<>'].some((key) => line.given.has(key));
   const output = { ...line.output, labels: line.output.labels || hasLabels, localTime: true, nowUs };
-  if (line.table === 'expect') return output.xml ? EXPECT_XML_PRINTER : linePrinter(output);
+  if (line.table === 'expect') return output.xml ? expectXmlPrinter(output) : linePrinter(output);
   if (output.xml) return xmlPrinter(output, line.command);
   return output.save ? savePrinter(output, line.command) : linePrinter(output);
 }
@@ -57,7 +57,7 @@ const linePrinter = (output: Form): Printer => ({
 /** Only listings and events are whole documents; -G has no end, -D and -U not even a beginning. */
 function xmlPrinter(output: Form, command: CommandLetter): Printer {
   return {
-    ...EXPECT_XML_PRINTER,
+    ...expectXmlPrinter(output),
     head: 'LGE'.includes(command) ? XML_HEAD : '',
     foot: 'LE'.includes(command) ? XML_FOOT : '',
     flow: (record) => `${formatFlowXml(record, output)}\n`,
@@ -65,14 +65,15 @@ function xmlPrinter(output: Form, command: CommandLetter): Printer {
   };
 }
 
-const EXPECT_XML_PRINTER: Printer = {
+const expectXmlPrinter = (output: Form): Printer => ({
   head: XML_EXPECT_HEAD,
   foot: XML_EXPECT_FOOT,
   flow: (record) => `${formatFlowXml(record)}\n`,
   flowEvent: (event) => `${formatEventXml(event)}\n`,
-  expectation: (record) => `${formatExpectationXml(record)}\n`,
-  expectationEvent: (event) => `${formatExpectationEventXml(event)}\n`,
-};
+  // as in lines, the time of a listing
+  expectation: (record) => `${formatExpectationXml(record, output.timestamp ? output.nowUs() : null, output)}\n`,
+  expectationEvent: (event) => `${formatExpectationEventXml(event, output)}\n`,
+});
 
 function savePrinter(output: Form, command: CommandLetter): Printer {
   const letter = command === 'D' ? '-D' : '-A';
