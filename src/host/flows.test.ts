@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ip4 } from '../../test/support/wire-frames.js';
-import { formatProcLine } from '../flow/line.js';
+import { formatFlowLine, formatProcLine } from '../flow/line.js';
 import { parseTable } from '../flow/table.js';
 import { LINKTYPE_RAW } from '../wire/parse.js';
 import { Host } from './host.js';
@@ -30,5 +30,20 @@ describe('connections as records', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(' timeout=30, stream_timeout=2147483 ');
     expect(parseTable(`${lines[0]}\n`, 'table')).toHaveLength(1);
+  });
+
+  test('an age where times are kept, in listings and when it ends; what begins has no time yet', () => {
+    const h = host({ 'net.netfilter.nf_conntrack_timestamp': 1, 'net.netfilter.nf_conntrack_generic_timeout': 5 });
+    h.listen();
+    receive(h, 50, [0, 0, 0, 1]);
+    h.advance(1_760_000_003_900);
+    expect([...h.flows()].map((r) => formatFlowLine(r))[0]).toContain(' mark=0 delta-time=3 use=1');
+    h.advance(1_760_000_009_000);
+    const events = [h.nextEvent(), h.nextEvent()].map((e) => e && { ...e.record, type: e.type });
+    expect(events[0]).toMatchObject({ type: 'NEW', startNs: null, ageSeconds: null });
+    expect(events[1]).toMatchObject({ type: 'DESTROY', startNs: 1_760_000_000_000_000_000n });
+    expect(events[1]?.ageSeconds).toBe(
+      Number(((events[1]?.stopNs ?? 0n) - 1_760_000_000_000_000_000n) / 1_000_000_000n),
+    );
   });
 });

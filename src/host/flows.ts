@@ -163,6 +163,7 @@ export function flowOf(tracker: Tracker, slot: number): FlowRecord | null {
     true,
   );
   r.timeout = Math.floor(left / 1000);
+  if (r.startNs !== null) r.ageSeconds = seconds(tracker.clockMs) - Number(r.startNs / 1_000_000_000n);
   r.helper = table.helperName(slot) || null;
   r.labels = labelNames(table.labels(slot));
   r.use = 1;
@@ -195,8 +196,15 @@ export function eventOf(view: EventView): FlowEvent {
   if ((mask & IPCT_LABEL) !== 0) r.labels = labelNames(view.labels);
   if (r.mark === 0 && (mask & IPCT_MARK) === 0) r.mark = null;
   if (destroyed) {
-    if (r.startNs !== null) r.stopNs = BigInt(Math.round(view.doubles[view.doublesBase + 5]!)) * MS_IN_NS;
-  } else r.counters = null;
+    if (r.startNs !== null) {
+      r.stopNs = BigInt(Math.round(view.doubles[view.doublesBase + 5]!)) * MS_IN_NS;
+      r.ageSeconds = Number((r.stopNs - r.startNs) / 1_000_000_000n);
+    }
+  } else {
+    // Only a connection's end tells of counters and times.
+    r.counters = null;
+    r.startNs = null;
+  }
   return {
     type,
     record: r,
