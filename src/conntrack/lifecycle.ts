@@ -40,7 +40,8 @@ import {
 } from './layout.js';
 import { Statistics } from './statistics.js';
 import { MAX_TIMEOUT_MS, SET_ACCT, SET_BUCKETS, SET_EVENTS, SET_MAX, SET_TIMESTAMP, type Settings } from './sysctl.js';
-import { ConnTable, powerOfTwo } from './table.js';
+import { ConnTable } from './table.js';
+import { powerOfTwo } from './table-memory.js';
 
 /** Slots beyond nf_conntrack_max: records that end with their packet, and the one reserved before early drop. */
 const SPARE_SLOTS = 64;

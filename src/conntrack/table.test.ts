@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AF_INET, AF_INET6, IPPROTO_UDP, T_DST, T_PORTS, T_PROTO, T_SRC, TUPLE_WORDS } from '../wire/packet.js';
 import { F_SECOND_INDEX, F_ZONED, IPS_CONFIRMED, R_ID, R_STATUS, RECORD_SHIFT } from './layout.js';
-import { ConnTable, powerOfTwo } from './table.js';
+import { ConnTable } from './table.js';
 
 interface Ends {
   six: boolean;
@@ -240,14 +240,6 @@ describe('the index', () => {
     const hash = (seed: number) => new ConnTable(8, seed).hash(t, 0);
     expect(hash(7)).toBe(hash(7));
     expect(hash(7)).not.toBe(hash(8));
-  });
-  test.each([
-    [0, 16],
-    [16, 16],
-    [17, 32],
-    [262144, 262144],
-  ])('the least power of two for %i is %i', (n, power) => {
-    expect(powerOfTwo(n)).toBe(power);
   });
 });
 

@@ -38,28 +38,12 @@ import {
   RECORD_SHIFT,
   RECORD_WORDS,
 } from './layout.js';
+import { fold, LINE_OFFSET, lineAligned, powerOfTwo } from './table-memory.js';
 import { Wheel } from './wheel.js';
 
 /** Words of IPv6 address beyond the first, of all four addresses. */
 const HIGH_WORDS = 12;
 const TWO_32 = 2 ** 32;
-
-/**
- * Where a view must begin in a large ArrayBuffer so that its records do not straddle cache lines: the allocator of Node on Linux
- * puts large buffers 16 bytes behind a page. Elsewhere it only costs time.
- */
-const LINE_OFFSET = 48;
-
-function lineAligned(bytes: number): ArrayBuffer {
-  return new ArrayBuffer(bytes + 64);
-}
-
-/** The least power of two that is `atLeast` or more, and 16. */
-export function powerOfTwo(atLeast: number): number {
-  let n = 16;
-  while (n < atLeast) n *= 2;
-  return n;
-}
 
 /** All connections of one host; see the head of this file. */
 export class ConnTable {
@@ -562,11 +546,4 @@ export class ConnTable {
   needPending(): void {
     if (this.pending.length === 0) this.pending = new Uint16Array(this.capacity);
   }
-}
-
-function fold(a: number, b: number, c: number, d: number): number {
-  let h = Math.imul(a ^ 0x2545f491, 0x85ebca6b) ^ b;
-  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ c;
-  h = Math.imul(h ^ (h >>> 13), 0x9e3779b1) ^ d;
-  return h ^ (h >>> 16);
 }
