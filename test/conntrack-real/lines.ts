@@ -1,7 +1,7 @@
 /** Command lines of conntrack(8), good and bad, by what they are about: lines.txt, and texts for -R. */
 import { readFileSync } from 'node:fs';
 
-const NEW = '-s 1.1.1.1 -d 1.1.1.2 -t 50';
+const NEW = '-s 1.1.1.1 -d 1.1.1.2 -t 5000';
 const EXPECTED =
   '-s 10.0.0.1 -d 10.0.0.2 -p tcp -t 5 --tuple-src 10.0.0.2 --tuple-dst 10.0.0.1 --mask-src 255.255.255.255 ' +
   '--mask-dst 255.255.255.255 --sport 40000 --dport 21 --mask-port-src 65535 --mask-port-dst 65535 ' +

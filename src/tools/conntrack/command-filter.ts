@@ -1,6 +1,6 @@
 /** A command line's options as what a listing is filtered by, and as what may be left out at the source. */
 import { addressFilter, type FlowFilter, newFilter, type TupleFilter } from '../../flow/filter.js';
-import type { FlowQuery } from '../../flow/source.js';
+import type { FlowQuery, TuplePattern } from '../../flow/source.js';
 import type { AddressPair, CommandLine } from './line.js';
 import type { TransportField } from './protocols.js';
 
@@ -50,15 +50,44 @@ function fillTuple(
   into[hasKeys ? 'destinationKey' : 'destinationPort'] = line.transport.get(destination) ?? null;
 }
 
-/** What the source may leave out. -L has the kernel look at the status, the others look themselves. */
+/**
+ * What the source may leave out: the original asks it for family, mark and (with -L) status; whole addresses, ports and zones are asked
+ * for too, so that one connection of a million does not have to come through the socket with all others.
+ */
 export function queryOf(line: CommandLine): FlowQuery {
   const { command } = line;
   return {
     family: line.family,
     mark: command === 'U' ? null : line.mark,
     status: command === 'L' ? line.status : null,
-    zone: null,
-    tuple: null,
+    // 0 is also that of connections with two different ones
+    zone: line.zone === 0 ? null : line.zone,
+    tuple: tupleQueryOf(line),
     zero: line.given.has('z'),
   };
+}
+
+/** Protocols whose ports the kernel compares. */
+const WITH_PORTS = ['tcp', 'udp', 'udplite', 'sctp'];
+
+function tupleQueryOf(line: CommandLine): FlowQuery['tuple'] {
+  const { transport, protocol, masks } = line;
+  const hasPorts = protocol !== null && WITH_PORTS.includes(protocol.name);
+  const port = (field: TransportField): number => (hasPorts ? (transport.get(field) ?? -1) : -1);
+  const original: TuplePattern = {
+    source: masks.source === null ? line.original.source : null,
+    destination: masks.destination === null ? line.original.destination : null,
+    sourcePort: port('sport'),
+    destinationPort: port('dport'),
+  };
+  const reply: TuplePattern = {
+    source: line.reply.source,
+    destination: line.reply.destination,
+    sourcePort: port('replySport'),
+    destinationPort: port('replyDport'),
+  };
+  const isEmpty = (p: TuplePattern): boolean =>
+    p.source === null && p.destination === null && p.sourcePort < 0 && p.destinationPort < 0;
+  if (isEmpty(original) && isEmpty(reply)) return null;
+  return { protocol: protocol?.number ?? -1, original, reply };
 }
