@@ -6,6 +6,7 @@ import { canonicalAddress } from './address.js';
 import { quoted } from './error.js';
 import { protocolName, protocolNumber, stateNames, stateNumber, statusBit, statusNames } from './names.js';
 import { type FlowCounters, type FlowEvent, type FlowRecord, type FlowTuple, newRecord } from './record.js';
+import { MAX_SECONDS } from './time.js';
 
 const U16 = 0xffff;
 const U32 = 0xffffffff;
@@ -137,13 +138,13 @@ export function eventFromJson(j: FlowEventJson): FlowEvent {
   if (j.event !== 'NEW' && j.event !== 'UPDATE' && j.event !== 'DESTROY') {
     throw new Error('expected the event "NEW", "UPDATE" or "DESTROY"');
   }
-  if (j.time !== undefined && !(typeof j.time === 'number' && j.time >= 0 && j.time <= 1e10)) {
+  if (j.time !== undefined && !(typeof j.time === 'number' && j.time >= 0 && j.time <= MAX_SECONDS)) {
     throw new Error('expected time in seconds since the epoch');
   }
   return {
     type: j.event,
     record: flowFromJson(j.flow),
-    timestampUs: j.time === undefined ? null : Math.round(j.time * 1e6),
+    timestampUs: j.time === undefined ? null : microseconds(j.time),
     portid: integer(j.portid, 'portid', U32),
     progname: textOrNull(j.progname, 'progname'),
   };
@@ -156,6 +157,12 @@ export function eventToJson(e: FlowEvent): FlowEventJson {
   if (e.portid !== null) j.portid = e.portid;
   if (e.progname !== null) j.progname = e.progname;
   return j;
+}
+
+/** Whole and part apart: their product with a million would be rounded twice. */
+function microseconds(time: number): number {
+  const whole = Math.floor(time);
+  return whole * 1e6 + Math.round((time - whole) * 1e6);
 }
 
 function tupleToJson(t: FlowTuple, c: FlowCounters | undefined): TupleJson {

@@ -113,7 +113,9 @@ class XmlReader {
     if (!node) return null;
     const part = (name: string, max: number): number =>
       this.number(node, name, max) ?? this.fail(`<${name}> is missing in <when>`, node);
-    const date = Date.UTC(part('year', 9999), part('month', 12) - 1, part('day', 31));
+    const year = part('year', 2105);
+    if (year < 1970) this.fail(`expected a year from 1970 to 2105, got ${year}`, node);
+    const date = Date.UTC(year, part('month', 12) - 1, part('day', 31));
     return (date + ((part('hour', 23) * 60 + part('min', 59)) * 60 + part('sec', 60)) * 1000) * 1000;
   }
 

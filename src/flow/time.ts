@@ -1,5 +1,8 @@
 /** The C library's ctime form, which conntrack(8) uses for start and stop times. */
 
+/** Times that texts have: seconds since the epoch in 32 bits, whose microseconds a double holds. */
+export const MAX_SECONDS = 0xffffffff;
+
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -46,5 +49,5 @@ export function formatExpectationStamp(us: number): string {
 /** Microseconds of a stamp such as `[1795260767.087715]`, or null. Expectations have blanks behind the fraction. */
 export function parseStamp(text: string): number | null {
   const m = /^\[(\d{1,10})\.(\d{1,6}) *\]$/.exec(text);
-  return m ? Number(m[1]) * 1e6 + Number(m[2].trim()) : null;
+  return m !== null && Number(m[1]) <= MAX_SECONDS ? Number(m[1]) * 1e6 + Number(m[2]) : null;
 }

@@ -80,6 +80,11 @@ describe('what is wrong is said', () => {
       () => parseEventXml(flow('<when><year>2026</year></when>', ' type="new"'), place),
       '<month> is missing in <when>',
     ],
+    [
+      'a year before all times',
+      () => parseEventXml(flow('<when><year>1969</year></when>', ' type="new"'), place),
+      'expected a year from 1970 to 2105, got 1969',
+    ],
     ['a tail', () => parseEventXml(`${flow('', ' type="new"')} x`, place), 'expected [USERSPACE], got "x"'],
     [
       'a port without [USERSPACE]',
