@@ -57,7 +57,7 @@ export class Court {
   private async hearOnce(scenario: Scenario, isFresh: boolean): Promise<Outcome> {
     const recording = await (await this.lab(scenario, isFresh)).run(scenario);
     writeInput(this.folder, scenario, recording.seen);
-    const mismatches = compareOutputs(outputsOf(recording), await replay(this.folder, scenario));
+    const mismatches = compareOutputs(outputsOf(recording), await replay(this.folder, scenario), recording.lateSeconds);
     const categories = CATEGORIES.filter((category) => mismatches[category].length > 0);
     return { mismatches, categories, recording, packets: recording.seen.filter((p) => p.way !== 'went').length };
   }

@@ -324,6 +324,7 @@ it('a case is saved as those of test/kernel/cases are', () => {
       expectations6: '',
       expectationEvents: '',
       log: null,
+      lateSeconds: 0,
     });
     expect(readFileSync(join(folder, 'case.yaml'), 'utf8')).toMatch(
       /^name: tcp-1-0\nfamily: tcp\ncovers: .*\npackets: 1\nemitted: 2\n$/,

@@ -43,6 +43,8 @@ export interface Recording {
   events: string;
   /** null: not asked for. */
   log: string | null;
+  /** Whole seconds between the last packet and the reading of the table. */
+  lateSeconds: number;
 }
 
 /** Something in the surroundings that does not work as it should; the text says what. */
@@ -268,16 +270,21 @@ export class Lab {
       this.wire.stdin!.write(`${at('steps')} ${at('seen')} ${at('events')}${log}\n`);
       return (await this.answer()).split(' ');
     });
-    const [table, expectations, expectations6, rules4, rules6] = await this.shell.run(
-      `conntrack -L -o extended 2>/dev/null; ${section}; conntrack -L expect 2>/dev/null; ${section}
+    const [table] = await this.shell.run('conntrack -L -o extended 2>/dev/null');
+    const tableMs = Date.now();
+    const [expectations, expectations6, rules4, rules6] = await this.shell.run(
+      `conntrack -L expect 2>/dev/null; ${section}
        conntrack -L expect -f ipv6 2>/dev/null; ${section}
        iptables-legacy-save -c; ${section}; ip6tables-legacy-save -c`,
     );
     if (lost !== '0') throw new LabError(`the capture lost ${lost} packets`);
     if (lostEvents !== '0') throw new LabError('events or lines of the log were lost');
     const events = eventLines(readFileSync(at('events')));
+    const seen = readSeen(readFileSync(at('seen')));
+    const lastMs = Number((seen.at(-1)?.time ?? 0n) / 1_000_000n);
     return {
-      seen: readSeen(readFileSync(at('seen'))),
+      lateSeconds: lastMs === 0 ? 0 : Math.max(0, Math.floor((tableMs - lastMs) / 1000)),
+      seen,
       table: table!,
       expectations: expectations!,
       expectations6: expectations6!,

@@ -178,6 +178,15 @@ describe('the comparison', () => {
     expect(found.expectations.length).toBe(count);
   });
 
+  it('a table that was read late may have less time left, and lack what has ended since', () => {
+    const at = (seconds: number): string =>
+      `ipv4 2 udp 17 ${seconds} src=10.1.0.2 dst=10.2.0.2 sport=1 dport=2 src=10.2.0.2 dst=10.1.0.2 sport=2 dport=1 mark=0\n`;
+    const base = cases[0]!.expected;
+    const count = (table: string, late: number): number =>
+      compareOutputs({ ...base, table }, { ...base, table: at(5) }, late).table.length;
+    expect([count(at(2), 0), count(at(2), 1), count(at(8), 1), count('', 4), count('', 5)]).toEqual([1, 0, 1, 1, 0]);
+  });
+
   const events = `    [NEW] ${expectation}\n[DESTROY] ${expectation}\n`;
   it.each([
     ['the same', events, 0],

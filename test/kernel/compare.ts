@@ -170,18 +170,20 @@ function parseEntry(line: string): Entry {
   };
 }
 
-function timeoutDiffers(a: number | null, b: number | null): boolean {
-  if (a === null || b === null) return a !== b;
-  return Math.abs(a - b) > SLACK_SECONDS;
+/** `late`: seconds by which the recorded one was read later than usual. */
+function timeoutDiffers(recorded: number | null, b: number | null, late = 0): boolean {
+  if (recorded === null || b === null) return recorded !== b;
+  const by = recorded - b;
+  return by > SLACK_SECONDS || -by > SLACK_SECONDS + late;
 }
 
 /** Names of the fields in which two entries differ. */
-function differences(e: Entry, a: Entry): string[] {
+function differences(e: Entry, a: Entry, late = 0): string[] {
   const bad: string[] = [];
   if (e.family !== '' && a.family !== '' && e.family !== a.family) bad.push('family');
   for (const key of ['protocol', 'state', 'original', 'reply', 'flags', 'other'] as const)
     if (e[key] !== a[key]) bad.push(key);
-  if (timeoutDiffers(e.timeout, a.timeout)) bad.push('timeout');
+  if (timeoutDiffers(e.timeout, a.timeout, late)) bad.push('timeout');
   return bad;
 }
 
@@ -200,7 +202,7 @@ function linesWith(text: string, part: string): string[] {
   return text.split('\n').filter((line) => line.includes(part));
 }
 
-function compareTable(expected: string, actual: string, out: string[]): void {
+function compareTable(expected: string, actual: string, late: number, out: string[]): void {
   const left = groupBy(linesWith(actual, 'src=').map(parseEntry), (entry) => entry.identity);
   for (const e of linesWith(expected, 'src=').map(parseEntry)) {
     const candidates = left.get(e.identity) ?? [];
@@ -210,13 +212,13 @@ function compareTable(expected: string, actual: string, out: string[]): void {
     }
     let best = 0;
     for (let i = 1; i < candidates.length; i++)
-      if (differences(e, candidates[i]!).length < differences(e, candidates[best]!).length) best = i;
+      if (differences(e, candidates[i]!, late).length < differences(e, candidates[best]!, late).length) best = i;
     const a = candidates.splice(best, 1)[0]!;
-    const bad = differences(e, a);
+    const bad = differences(e, a, late);
     if (bad.length > 0) out.push(`${bad.join(',')}: ${e.line} | is | ${a.line}`);
   }
   for (const entries of left.values())
-    for (const a of entries) if (a.timeout !== 0) out.push(`should not be there: ${a.line}`);
+    for (const a of entries) if ((a.timeout ?? 1) > late) out.push(`should not be there: ${a.line}`);
 }
 
 interface Expectation {
@@ -232,11 +234,13 @@ function parseExpectation(line: string): Expectation {
   return { line, timeout, fields: kept.join(' ') };
 }
 
-function compareExpectations(expected: string, actual: string, out: string[]): void {
+function compareExpectations(expected: string, actual: string, late: number, out: string[]): void {
   const left = linesWith(actual, 'proto=').map(parseExpectation);
   for (const e of linesWith(expected, 'proto=').map(parseExpectation)) {
     const same = left.filter((a) => a.fields === e.fields);
-    const inTime = same.find((a) => a.timeout === null || e.timeout === null || !timeoutDiffers(a.timeout, e.timeout));
+    const inTime = same.find(
+      (a) => a.timeout === null || e.timeout === null || !timeoutDiffers(e.timeout, a.timeout, late),
+    );
     const taken = inTime ?? same[0];
     if (taken === undefined) out.push(`not there: ${e.line}`);
     else left.splice(left.indexOf(taken), 1);
@@ -397,8 +401,11 @@ function logLines(text: string): string[] {
   return lines;
 }
 
-/** Compares all outputs; what the case does not have (null) is not looked at. */
-export function compareOutputs(expected: Outputs, actual: Outputs): Mismatches {
+/**
+ * Compares all outputs; what the case does not have (null) is not looked at. `late`: seconds after the last packet at which the
+ * recorded table was read, beyond the usual ones.
+ */
+export function compareOutputs(expected: Outputs, actual: Outputs, late = 0): Mismatches {
   const out: Mismatches = {
     ruletext: [],
     counters: [],
@@ -410,8 +417,8 @@ export function compareOutputs(expected: Outputs, actual: Outputs): Mismatches {
   };
   if (expected.rules4 !== null) compareRules(expected.rules4, actual.rules4 ?? '', 'ipv4', out);
   if (expected.rules6 !== null) compareRules(expected.rules6, actual.rules6 ?? '', 'ipv6', out);
-  compareTable(expected.table, actual.table, out.table);
-  compareExpectations(expected.expectations, actual.expectations, out.expectations);
+  compareTable(expected.table, actual.table, late, out.table);
+  compareExpectations(expected.expectations, actual.expectations, late, out.expectations);
   if (typeof expected.expectationEvents === 'string')
     compareExpectationEvents(expected.expectationEvents, actual.expectationEvents ?? '', out.expectations);
   compareEvents(expected.events, actual.events, out.events);
