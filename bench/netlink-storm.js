@@ -42,7 +42,7 @@ async function fill(count) {
   const socket = (await loadSystem()).open(null);
   const send = (bytes, length) => {
     const errno = socket.send(bytes, length);
-    if (errno !== 0) throw new Error(`errno ${errno}`);
+    if (errno !== 0) throw new Error(`not sent: errno ${errno}`);
   };
   const w = new MessageWriter(1 << 17);
   const starts = [];

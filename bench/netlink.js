@@ -112,16 +112,25 @@ function lines(namespace, words) {
     .join('\n');
 }
 
+/** Fills the table; a kernel that is short of memory refuses some connections for the moment, they are asked for again. */
+function fill(namespace, count) {
+  for (let tries = 0; tries < 10; tries++) {
+    inside(namespace, [process.execPath, STORM, 'fill', String(count)]);
+    if (Number(inside(namespace, ['conntrack', '-C'])) === count) return;
+  }
+  throw new Error(`the table cannot be filled with ${count} connections`);
+}
+
 function measureListing(namespace, plan, folder, record, say) {
   const contenders = [
     { name: 'conntrack -L', words: ['conntrack', '-L'], times: [], memoryMb: 0 },
     { name: 'statewall conntrack -L', words: [...COMMAND, '-L'], times: [], memoryMb: 0 },
   ];
-  inside(namespace, [process.execPath, STORM, 'fill', '2000']);
+  fill(namespace, 2000);
   if (lines(namespace, contenders[0].words) !== lines(namespace, contenders[1].words))
     throw new Error('statewall conntrack -L prints other lines than conntrack -L');
   inside(namespace, ['conntrack', '-F']);
-  inside(namespace, [process.execPath, STORM, 'fill', String(plan.connections)]);
+  fill(namespace, plan.connections);
   for (let round = 0; round < plan.rounds; round++) {
     for (const contender of contenders) {
       const { count, seconds, memoryMb } = listing(namespace, contender.words, folder);
