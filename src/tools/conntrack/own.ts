@@ -68,7 +68,7 @@ export function checkOwn(own: OwnOptions, command: string, table: string): strin
     return `--${own.top !== null ? 'top' : 'undo'} is for connections, not for expectations`;
   }
   if (own.write && own.table === null) return '--write goes with --table FILE';
-  if (own.table !== null && CHANGES.includes(command) && !own.write && !own.dryRun) {
+  if (own.table !== null && CHANGES.includes(command) && !own.write && !own.dryRun && !own.explain) {
     return `${own.table} is changed only with --write`;
   }
   if (own.table !== null && own.namespace !== null) return '--table and --namespace exclude each other';

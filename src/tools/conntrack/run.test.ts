@@ -129,6 +129,7 @@ describe('--explain', () => {
     ['-D -p tcp --dport 80 -s 10.0.0.0/8', 'Deletes IPv4 tcp connections from 10.0.0.0/8 to port 80.'],
     ['-U -s 10.0.0.1 -m 5', 'Changes IPv4 connections from 10.0.0.1.'],
     ['-E -f ipv6', 'Shows events of IPv6 connections.'],
+    ['-D --table x', 'Deletes all connections.'],
     ['-L dying', 'Shows all connections (of those dying).'],
     ['-L expect', 'Shows all expectations.'],
   ])('%s', async (line, sentence) => {
