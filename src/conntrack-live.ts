@@ -25,8 +25,10 @@ export { type EventOptions, formatEventLine, formatExpectationEventLine } from '
 export { formatExpectationLine } from './flow/expectation.js';
 export { formatFlowLine, type LineOptions } from './flow/line.js';
 export {
+  type DccpDetails,
   type ExpectationDetails,
   type ExpectationEvent,
+  type ExpectationNat,
   type ExpectationRecord,
   type FlowCounters,
   type FlowDetails,
@@ -34,9 +36,12 @@ export {
   type FlowEventType,
   type FlowRecord,
   type FlowTuple,
+  type MasterDetails,
   newRecord,
   plainTuple,
   type SequenceAdjustment,
+  type SynproxyDetails,
+  type TcpDetails,
 } from './flow/record.js';
 export {
   type ExpectationChange,

@@ -21,13 +21,21 @@ export type { Statistics } from './conntrack/statistics.js';
 export { type EventOptions, formatEventLine } from './flow/event.js';
 export { formatFlowLine, type LineOptions } from './flow/line.js';
 export type {
+  DccpDetails,
+  ExpectationDetails,
   ExpectationEvent,
+  ExpectationNat,
   ExpectationRecord,
   FlowCounters,
+  FlowDetails,
   FlowEvent,
   FlowEventType,
   FlowRecord,
   FlowTuple,
+  MasterDetails,
+  SequenceAdjustment,
+  SynproxyDetails,
+  TcpDetails,
 } from './flow/record.js';
 export {
   type AccountingConfig,

@@ -112,18 +112,58 @@ export interface FlowRecord {
 
 /** What the kernel keeps of a connection and no text of conntrack(8) shows; null: this one has none. */
 export interface FlowDetails {
-  /** Window scales (shifts) and IP_CT_TCP_FLAG_ bits of both directions. */
-  tcp: { scaleOriginal: number; scaleReply: number; flagsOriginal: number; flagsReply: number } | null;
-  /** State and role as the kernel numbers them, and the sequence number of the handshake. */
-  dccp: { state: number; role: number; handshakeSequence: bigint } | null;
+  /** TCP. */
+  tcp: TcpDetails | null;
+  /** DCCP, which kernels up to 6.16 track. */
+  dccp: DccpDetails | null;
   /** How NAT helpers shift the sequence numbers of the original direction. */
   adjustOriginal: SequenceAdjustment | null;
   /** Of the reply direction. */
   adjustReply: SequenceAdjustment | null;
-  /** SYNPROXY: initial sequence number, initial timestamp, and the offset between both sides' timestamps. */
-  synproxy: { isn: number; its: number; timestampOffset: number } | null;
-  /** The connection that announced this one: its original tuple and its protocol. */
-  master: { tuple: FlowTuple; protocol: number } | null;
+  /** What SYNPROXY remembers of the handshake. */
+  synproxy: SynproxyDetails | null;
+  /** The connection that announced this one. */
+  master: MasterDetails | null;
+}
+
+/** Both directions' window scales and flags. */
+export interface TcpDetails {
+  /** Window scale (a shift) of the original direction. */
+  scaleOriginal: number;
+  /** Of the reply direction. */
+  scaleReply: number;
+  /** IP_CT_TCP_FLAG_ bits of the original direction. */
+  flagsOriginal: number;
+  /** Of the reply direction. */
+  flagsReply: number;
+}
+
+/** State and role as the kernel numbers them (enum ct_dccp_states, ct_dccp_roles). */
+export interface DccpDetails {
+  /** State. */
+  state: number;
+  /** Role of the original direction: 0 client, 1 server. */
+  role: number;
+  /** Sequence number of the handshake, 48 bits. */
+  handshakeSequence: bigint;
+}
+
+/** Initial sequence number and timestamp that the host sent in place of the server, and how far the server's own are off. */
+export interface SynproxyDetails {
+  /** Initial sequence number, unsigned 32 bits. */
+  isn: number;
+  /** Initial timestamp, unsigned 32 bits. */
+  its: number;
+  /** Offset of the timestamps, signed. */
+  timestampOffset: number;
+}
+
+/** A connection that announced another. */
+export interface MasterDetails {
+  /** Its original tuple. */
+  tuple: FlowTuple;
+  /** IP protocol number. */
+  protocol: number;
 }
 
 /** A shift of one direction's sequence numbers. */
@@ -187,8 +227,16 @@ export interface ExpectationDetails {
   masterProtocol: number;
   /** Name of the function that is called when it comes: `nat-follow-master`; null: none. */
   function: string | null;
-  /** How the expected connection is translated: 0 in the original, 1 in the reply direction, and what is saved; null: not. */
-  nat: { direction: number; tuple: FlowTuple } | null;
+  /** How the expected connection is translated; null: not. */
+  nat: ExpectationNat | null;
+}
+
+/** The translation of an expected connection. */
+export interface ExpectationNat {
+  /** 0: the original direction, 1: the reply's. */
+  direction: number;
+  /** Address and port to translate to. */
+  tuple: FlowTuple;
 }
 
 /** A change of an expectation, as `conntrack -E expect` shows it. */

@@ -1,5 +1,5 @@
 /** Expectations from and into messages. Source: ctnetlink_exp_fill_info and ctnetlink_new_expect in nf_conntrack_netlink.c. */
-import type { ExpectationDetails, ExpectationRecord, FlowTuple } from '../flow/record.js';
+import type { ExpectationDetails, ExpectationNat, ExpectationRecord } from '../flow/record.js';
 import { ATTRIBUTE_LEN, attributeEnd, attributeText, attributeType, needBytes, nextAttribute } from './attribute.js';
 import * as C from './constants.js';
 import type { DecodeOptions } from './decode-flow.js';
@@ -80,7 +80,7 @@ export class ExpectationDecoder {
     return record;
   }
 
-  private nat(buffer: MessageBuffer, outer: number, family: number): { direction: number; tuple: FlowTuple } {
+  private nat(buffer: MessageBuffer, outer: number, family: number): ExpectationNat {
     const end = attributeEnd(buffer, outer);
     const nat = { direction: 0, tuple: this.tuples.empty(family) };
     for (let a = outer + ATTRIBUTE_LEN, next = 0; a < end; a = next) {
