@@ -32,8 +32,13 @@ export function tableOf(text: string): SavedTable {
   });
 }
 
-/** Runs a command line on a table. `readers`: how many writes somebody reads before he goes. */
-export async function runOn(source: FlowSource, line: string, readers = Number.POSITIVE_INFINITY): Promise<Ran> {
+/** Runs a command line on a table. `files`: what can be read; `readers`: how many writes somebody reads before he goes. */
+export async function runOn(
+  source: FlowSource,
+  line: string,
+  files: Readonly<Record<string, string>> = {},
+  readers = Number.POSITIVE_INFINITY,
+): Promise<Ran> {
   const ran: Ran = { status: 0, out: '', err: '', writes: 0, undo: null, isCommitted: false };
   let left = readers;
   ran.status = await runConntrack(
@@ -54,7 +59,7 @@ export async function runOn(source: FlowSource, line: string, readers = Number.P
       err: (text) => {
         ran.err += text;
       },
-      read: async () => null,
+      read: async (file) => files[file] ?? null,
       openUndo: () => {
         ran.undo = '';
         return {

@@ -1,14 +1,17 @@
 /** -E: showing what happens, until somebody has seen enough. */
 import { matches } from '../../flow/filter.js';
 import type { ExpectationEvent, FlowEvent } from '../../flow/record.js';
-import type { FlowEventItem, FlowSource } from '../../flow/source.js';
+import { type FlowEventItem, type FlowSource, FlowSourceError } from '../../flow/source.js';
 import { filterOf } from './command-filter.js';
 import { failureOf } from './failure.js';
 import type { CommandLine } from './line.js';
 import type { Done } from './list.js';
 import type { Output } from './output.js';
 import { type Printer, printerOf } from './printer.js';
+import { ConntrackError, STATUS_FAILED } from './usage-error.js';
 import type { ConntrackWorld } from './world.js';
+
+const EPERM = 1;
 
 /** What is said where events come faster than they are read. */
 const LOSS =
@@ -52,6 +55,7 @@ export async function watch(
     }
   } catch (error) {
     await output.flush();
+    if (error instanceof FlowSourceError && error.errno === EPERM) throw notAllowed(isExpect);
     throw failureOf(error, 'events');
   }
   if (count > 0) output.add(printer.foot);
@@ -60,6 +64,12 @@ export async function watch(
 
 function print(printer: Printer, item: FlowEvent | ExpectationEvent, isExpect: boolean): string {
   return isExpect ? printer.expectationEvent(item as ExpectationEvent) : printer.flowEvent(item as FlowEvent);
+}
+
+/** What is said to those who may not listen. */
+function notAllowed(isExpect: boolean): ConntrackError {
+  if (isExpect) return new ConntrackError("Can't open handler", STATUS_FAILED);
+  return new ConntrackError("Can't open netlink socket", STATUS_FAILED, 'mnl_socket_bind: Operation not permitted\n');
 }
 
 /** Who reads objects finds the place where some are missing. */

@@ -180,7 +180,7 @@ describe('output', () => {
     const many = Array.from({ length: 3000 }, (_, i) => `-A -t 1 -s 10.0.${i >> 8}.${i & 255} -d 10.0.0.2 -p 50`).join(
       '\n',
     );
-    const { status, err, out } = await runOn(tableOf(many), '-L', 1);
+    const { status, err, out } = await runOn(tableOf(many), '-L', {}, 1);
     expect([status, err]).toEqual([141, '']);
     expect(out.length).toBeLessThan(200_000);
   });
@@ -235,6 +235,30 @@ describe('refusals of the kernel', () => {
     expect((await runOn(refusing(22, 'bad mask'), '-L')).err).toBe(
       `${P}Operation failed: invalid parameters (bad mask)\n`,
     );
+  });
+
+  it('still let -C and -S show what /proc tells everybody', async () => {
+    const table = tableOf(TABLE);
+    table.count =
+      table.statistics =
+      table.events =
+        () => {
+          throw new FlowSourceError('', 1);
+        };
+    const files: Record<string, string> = {
+      '/proc/sys/net/netfilter/nf_conntrack_count': '7\n',
+      '/proc/net/stat/nf_conntrack': 'entries  found\n0000000a 00000001\n0000000a 00000002\n',
+    };
+    const words = `${P}Operation failed: sorry, you must be root or get CAP_NET_ADMIN capability to do this\n`;
+    expect(await runOn(table, '-C', files)).toMatchObject({ out: '7\n', err: words, status: 1 });
+    expect(await runOn(table, '-S', files)).toMatchObject({
+      out: 'cpu=0   \tentries=10 found=1 \ncpu=1   \tentries=10 found=2 \n',
+      err: words,
+    });
+    expect((await runOn(table, '-E')).err).toBe(
+      `mnl_socket_bind: Operation not permitted\n${P}Can't open netlink socket\n`,
+    );
+    expect((await runOn(table, '-E expect')).err).toBe(`${P}Can't open handler\n`);
   });
 
   it('that are no refusals of the kernel are one sentence', async () => {
