@@ -56,9 +56,12 @@ export {
   type FlowSource,
   FlowSourceError,
   type FlowStatistics,
+  type MaskedValue,
   type NatRange,
   type StopSignal,
+  type TableCount,
   type TuplePattern,
+  type TupleQuery,
 } from './flow/source.js';
 export { MessageError, NetlinkError, NetlinkUnavailableError } from './netlink/error.js';
 export { LabelNames } from './netlink/labels.js';

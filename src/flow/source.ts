@@ -15,15 +15,33 @@ export interface FlowQuery {
   /** AF_INET 2, AF_INET6 10; 0: both. */
   family: 0 | 2 | 10;
   /** Connections whose mark has `value` under `mask`; null: all. */
-  mark: { value: number; mask: number } | null;
+  mark: MaskedValue | null;
   /** Connections whose status has `value` under `mask`; null: all. */
-  status: { value: number; mask: number } | null;
+  status: MaskedValue | null;
   /** Connections of this zone, be it of both directions or of one; null: all. */
   zone: number | null;
   /** Parts of tuples that have to be equal: address texts, protocol and port numbers; null or -1: any. */
-  tuple: { protocol: number; original: TuplePattern; reply: TuplePattern } | null;
+  tuple: TupleQuery | null;
   /** Read the counters and set them to 0 in one step (`conntrack -L -z`). */
   zero: boolean;
+}
+
+/** A value that 32 bits have to have under a mask. */
+export interface MaskedValue {
+  /** Bits outside of the mask are to be 0. */
+  value: number;
+  /** The bits that count. */
+  mask: number;
+}
+
+/** Parts of a connection's tuples that have to be equal. */
+export interface TupleQuery {
+  /** IP protocol number; 0 or less: any. */
+  protocol: number;
+  /** Of the tuple that began it. */
+  original: TuplePattern;
+  /** Of its answers' tuple. */
+  reply: TuplePattern;
 }
 
 /** Parts of one direction's tuple that have to be equal. */
@@ -105,8 +123,11 @@ export type FlowEventItem = FlowEvent | ExpectationEvent | FlowLoss | FlowSnapsh
 
 /** What stops a stream from outside: an AbortSignal is one. */
 export interface StopSignal {
+  /** Whether it was given. */
   readonly aborted: boolean;
+  /** Calls the listener when it is given. */
   addEventListener(type: 'abort', listener: () => void): void;
+  /** Calls it no more. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
@@ -135,12 +156,21 @@ export class FlowSourceError extends Error {
   /** The kernel's own words (NLMSGERR_ATTR_MSG), '' where it says none. */
   readonly reason: string;
 
+  /** `message` is one line. */
   constructor(message: string, errno: number, reason = '') {
     super(message);
     this.name = 'FlowSourceError';
     this.errno = errno;
     this.reason = reason;
   }
+}
+
+/** The size of a table. */
+export interface TableCount {
+  /** Connections that are there. */
+  count: number;
+  /** Connections that may be; 0: not known. */
+  limit: number;
 }
 
 /** A connection table, wherever it is. Everything may fail with a FlowSourceError. */
@@ -168,7 +198,7 @@ export interface FlowSource {
   /** Ends all expectations. */
   flushExpectations(): Promise<void>;
   /** How many connections there are, and may be. */
-  count(): Promise<{ count: number; limit: number }>;
+  count(): Promise<TableCount>;
   /** Statistics of each CPU. */
   statistics(table: 'conntrack' | 'expect'): Promise<readonly FlowStatistics[]>;
   /** Events until the reader stops; `bufferBytes` is the receive buffer to begin with, 0: what the source finds right. */

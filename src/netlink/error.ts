@@ -54,6 +54,7 @@ export class NetlinkError extends FlowSourceError {
   /** What was to be done: `list connections`. */
   readonly operation: string;
 
+  /** `hint` says what the error means here. */
   constructor(operation: string, errno: number, reason = '', hint = '') {
     const why = hint !== '' ? `: ${hint}` : '';
     super(`cannot ${operation}: ${errnoText(errno)}${why}${reason === '' ? '' : ` (${reason})`}`, errno, reason);
@@ -64,6 +65,7 @@ export class NetlinkError extends FlowSourceError {
 
 /** This system has no way to the kernel's table: another system than Linux, no koffi, no netlink socket. */
 export class NetlinkUnavailableError extends FlowSourceError {
+  /** `message` is one line. */
   constructor(message: string, errno = EOPNOTSUPP) {
     super(message, errno);
     this.name = 'NetlinkUnavailableError';
@@ -75,6 +77,7 @@ export class MessageError extends FlowSourceError {
   /** Byte offset within the buffer that was read. */
   readonly offset: number;
 
+  /** `message` says what is wrong at `offset`. */
   constructor(message: string, offset: number) {
     super(`broken netlink message: ${message} at byte ${offset}`, EBADMSG);
     this.name = 'MessageError';

@@ -11,6 +11,7 @@ import {
   type FlowSource,
   FlowSourceError,
   type FlowStatistics,
+  type TableCount,
 } from '../flow/source.js';
 import * as C from './constants.js';
 import { FlowDecoder } from './decode-flow.js';
@@ -55,7 +56,7 @@ export class NetlinkFlowSource implements FlowSource {
   private readonly labelNames: LabelNames;
   private readonly wantsDetails: boolean;
 
-  /** `openConntrack` calls it with the system of this machine. */
+  /** @internal `openConntrack` calls it with the system of this machine. */
   constructor(system: NetlinkSystem, options: NetlinkOptions = {}) {
     this.system = system;
     this.requests = new Requests(system, options.namespace ?? null);
@@ -214,7 +215,7 @@ export class NetlinkFlowSource implements FlowSource {
   }
 
   /** How many connections there are and may be; a limit of 0 is not known (kernels before 5.7). */
-  async count(): Promise<{ count: number; limit: number }> {
+  async count(): Promise<TableCount> {
     const [totals] = await this.requests.command(
       'count connections',
       (w, flags, sequence) => {

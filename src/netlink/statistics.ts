@@ -1,5 +1,5 @@
 /** Statistics from messages. Source: ctnetlink_ct_stat_cpu_fill_info, ctnetlink_exp_stat_fill_info in nf_conntrack_netlink.c. */
-import type { FlowStatistics } from '../flow/source.js';
+import type { FlowStatistics, TableCount } from '../flow/source.js';
 import { ATTRIBUTE_LEN, attributeType, needBytes, nextAttribute } from './attribute.js';
 import { CTA_STATS_GLOBAL_ENTRIES, CTA_STATS_GLOBAL_MAX_ENTRIES } from './constants.js';
 import { be32, type MessageBuffer, messageResource, NFGEN_LEN, netfilterEnd } from './message.js';
@@ -45,7 +45,7 @@ export function decodeStatistics(
 }
 
 /** How many connections there are and may be; a limit of 0: not told (kernels before 5.7). Throws a MessageError. */
-export function decodeTotals(buffer: MessageBuffer, at: number, end: number): { count: number; limit: number } {
+export function decodeTotals(buffer: MessageBuffer, at: number, end: number): TableCount {
   const last = netfilterEnd(buffer, at, end);
   const totals = { count: 0, limit: 0 };
   for (let a = at + NFGEN_LEN, next = 0; a < last; a = next) {

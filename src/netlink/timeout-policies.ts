@@ -74,6 +74,7 @@ const TIMEOUT = C.SUBSYS_TIMEOUT << 8;
 export class TimeoutPolicies {
   private readonly requests: Requests;
 
+  /** @internal A table makes its own. */
   constructor(requests: Requests) {
     this.requests = requests;
   }
