@@ -20,11 +20,11 @@ export const OWN_OPTIONS: readonly OptionRow[] = [
 
 /** Which commands each of them goes with. */
 const USED_WITH: Partial<Record<keyof OwnOptions, string>> = {
-  json: 'LGDUECS',
+  json: 'LGDUECSF',
   top: 'L',
   dryRun: 'DF',
   undo: 'DF',
-  explain: 'LGDUE',
+  explain: 'LGDUEF',
   write: 'DUIAF',
 };
 

@@ -1,8 +1,6 @@
 /** One command from its words to its exit status. */
-import { explain } from '../../flow/explain.js';
 import type { FlowSource } from '../../flow/source.js';
 import * as change from './change.js';
-import { filterOf } from './command-filter.js';
 import { count, statistics } from './counts.js';
 import { watch } from './events.js';
 import { helpText, ownHelpText } from './help.js';
@@ -12,6 +10,7 @@ import { loadFileOf, parseLoadFile } from './load-file.js';
 import { Output, ReaderGone, STATUS_PIPE } from './output.js';
 import { checkOwn } from './own.js';
 import { parseLine } from './parse.js';
+import { sentenceOf } from './sentence.js';
 import { ConntrackError, PREFIX } from './usage-error.js';
 import type { ConntrackWorld } from './world.js';
 
@@ -47,7 +46,7 @@ async function dispatch(words: readonly string[], world: ConntrackWorld, output:
     return 0;
   }
   if (line.own.explain) {
-    output.add(`${sentence(line)}\n`);
+    output.add(`${sentenceOf(line)}\n`);
     return 0;
   }
   const source = await world.open(line);
@@ -125,19 +124,4 @@ function onlyOwn(words: readonly string[]): string[] {
     else if (/^--(write$|table=|namespace=)/.test(word)) own.push(word);
   }
   return own;
-}
-
-const VERBS: Partial<Record<CommandLine['command'], string>> = {
-  L: 'Shows',
-  G: 'Looks for one of',
-  D: 'Deletes',
-  U: 'Changes',
-  E: 'Shows events of',
-};
-
-/** What a command line would do, in plain words. */
-function sentence(line: CommandLine): string {
-  const what = line.table === 'expect' ? 'expectations' : 'connections';
-  const place = line.table === 'dying' || line.table === 'unconfirmed' ? ` (of those ${line.table})` : '';
-  return `${VERBS[line.command]} ${explain(filterOf(line), what)}${place}.`;
 }
