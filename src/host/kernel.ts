@@ -322,8 +322,13 @@ export class HostKernel extends KernelLog implements EngineHost, RuleContext, Tr
     return this.fragments.maxSize;
   }
 
-  /** Interface on which the host sends a packet: by routing, else the one that the capture names. */
+  /**
+   * Interface on which the host sends a packet: by routing, else the one that the capture names. Whoever speaks to a group chooses that
+   * himself.
+   */
   protected outInterface(p: Packet, dev: number): number {
+    const first = p.tuple[T_DST]!;
+    if (dev !== 0 && (p.family === AF_INET ? first >>> 28 >= 14 : first >>> 24 === 0xff)) return dev;
     this.routing.route(p.family, p.tuple, T_DST, p.mark);
     return this.routing.outInterface || dev;
   }

@@ -1,6 +1,9 @@
 /** Broadcasts of the host's own. What the kernel does: test/kernel/cases/tracking-broadcast*, helper-netbios-ns*. */
 import { describe, expect, it } from 'vitest';
-import { counts, hostWith, sends, udp } from '../../test/support/router.js';
+import { counts, hostWith, INTERFACES, sends, udp } from '../../test/support/router.js';
+import { type Bytes, ip6 } from '../../test/support/wire-frames.js';
+import { LINKTYPE_RAW } from '../wire/parse.js';
+import { Host } from './host.js';
 import { EMIT_DELIVERED, EMIT_SENT } from './path.js';
 
 const ADDRESSES: [claim: string, destination: string, comesBack: boolean][] = [
@@ -27,6 +30,26 @@ describe('what the host sends to the address', () => {
     expect(counts(host)).toEqual([back, back, 0, 1, 1 + back]);
     expect(seen).toEqual(comesBack ? [EMIT_SENT, EMIT_DELIVERED] : [EMIT_SENT]);
     expect([...host.flows()]).toHaveLength(1);
+  });
+
+  const GROUPS: [claim: string, destination: string, message: Bytes, comesBack: boolean, leaves: boolean][] = [
+    ['of all hosts on the link', 'ff02::1', [128, 0], true, true],
+    ['of the host itself', 'ff01::1', [128, 0], true, false],
+    ['of its own address', 'ff02:0:0:0:0:1:ff00:1', [128, 0], true, true],
+    ['of another address', 'ff02:0:0:0:0:1:ff00:9', [128, 0], false, true],
+    ['of all hosts, by neighbour discovery', 'ff02::1', [136, 0], false, true],
+    ['of all hosts, by MLD', 'ff02::1', [143, 0], false, true],
+  ];
+  it.each(GROUPS)('%s, IPv6', (_claim, destination, [type, code], comesBack, leaves) => {
+    const host = new Host({ interfaces: INTERFACES, sysctl: { 'net.netfilter.nf_conntrack_max': 100 } });
+    const message = [type!, code!, 0, 0, 0, 1, 0, 1, 1, 2];
+    const bytes = Uint8Array.from(ip6(58, message, { source: 'fd00:1::1', destination }));
+    const seen: number[] = [];
+    host.advance(1_000_000);
+    host.onEmit = (_bytes, _start, _end, dev, kind) => seen.push(kind, dev);
+    host.send(bytes, 0, bytes.length, bytes.length, LINKTYPE_RAW, host.interfaceIndex('r0'));
+    const sent = leaves ? [EMIT_SENT, host.interfaceIndex('r0')] : [];
+    expect(seen).toEqual(comesBack ? [...sent, EMIT_DELIVERED, 0] : sent);
   });
 
   it('leaves although its copy is dropped, and the other way round', () => {

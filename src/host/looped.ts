@@ -1,13 +1,14 @@
 /**
- * What the host sends to everybody on an IPv4 network comes back to itself (ip_mc_output, dev_loopback_xmit): a copy passes POSTROUTING before the
- * packet does, then arrives on the same interface and is delivered, tracked already. So does what goes to a group that the host has joined;
- * of those only 224.0.0.1 is known.
+ * What the host sends to everybody on an IPv4 network, or to a group that it has joined, comes back to itself (ip_mc_output,
+ * ip6_finish_output2, dev_loopback_xmit): a copy passes POSTROUTING, too, then arrives on the same interface and is delivered, tracked already. Of
+ * IPv4 groups only 224.0.0.1 is known. What the kernel itself says to groups (IGMP, MLD, neighbour discovery) it does not listen to.
  */
 import { RTN_BROADCAST, VERDICT_ACCEPT } from '../rules/context.js';
 import {
   AF_INET,
   HAS_LOCAL_ORIGIN,
   HAS_LOOPED,
+  IPPROTO_ICMPV6,
   IPPROTO_IGMP,
   PACKET_LOOPBACK,
   PARSE_OK,
@@ -18,9 +19,25 @@ import { parseNetwork } from '../wire/parse.js';
 import type { Routing } from './routing.js';
 
 const ALL_HOSTS = 0xe0000001 | 0;
+const INTERFACE_LOCAL = 1;
+const MLD_QUERY = 130;
+const ND_REDIRECT = 137;
+const MLD2_REPORT = 143;
 /** Room before the copy, and for the longest packet with what rules may add. */
 const START = 64;
 const LONGEST = 65535 + 1024;
+
+/** Whether a packet is for this host alone, and leaves it on no wire: to an IPv6 group of interface-local scope (RFC 4291 section 2.7). */
+export function staysHere(p: Packet): boolean {
+  return p.family !== AF_INET && p.tuple[T_DST]! >>> 24 === 0xff && ((p.tuple[T_DST]! >>> 16) & 0xf) <= INTERFACE_LOCAL;
+}
+
+/** MLD and neighbour discovery. */
+function isOwnMessage(p: Packet): boolean {
+  if (p.protocol !== IPPROTO_ICMPV6 || p.l4Off < 0 || p.l4Off >= p.end) return false;
+  const type = p.view.getUint8(p.l4Off);
+  return (type >= MLD_QUERY && type <= ND_REDIRECT) || type === MLD2_REPORT;
+}
 
 /** The one copy that can be on its way; its buffer is made for the first one. */
 export class LoopedCopy {
@@ -31,9 +48,10 @@ export class LoopedCopy {
 
   /** Whether a packet of the host's comes back to it; behind OUTPUT. */
   isMeant(p: Packet, routing: Routing): boolean {
-    if (p.family !== AF_INET || this.isBusy) return false;
+    if (this.isBusy) return false;
     const to = p.tuple[T_DST]!;
-    // the kernel itself sends IGMP, and does not listen to it
+    if (p.family !== AF_INET)
+      return to >>> 24 === 0xff && !isOwnMessage(p) && routing.hasJoined(p.tuple, p.outInterface);
     if (to >>> 28 === 14) return to === ALL_HOSTS && p.protocol !== IPPROTO_IGMP;
     return routing.addressType(AF_INET, p.tuple, T_DST, 0) === RTN_BROADCAST;
   }

@@ -29,6 +29,7 @@ import {
   type Packet,
 } from '../wire/packet.js';
 import type { HostKernel } from './kernel.js';
+import { staysHere } from './looped.js';
 import { HOST_HELPER_REFUSES, HOST_NAT_FAILED, HOST_NO_ROUTE } from './reasons.js';
 import { defragment } from './reassembly.js';
 import { WAY_DROP, WAY_ERROR, WAY_FORWARD, WAY_INPUT } from './routing.js';
@@ -65,24 +66,51 @@ export function make(h: HostKernel, fragment: Packet): number {
   if (p === null) return VERDICT_QUEUED;
   const verdict = output(h, p);
   if (verdict !== VERDICT_ACCEPT) return verdict;
-  if (h.looped.isMeant(p, h.routing) && h.looped.make(p)) return sendAndHear(h, p);
+  if (h.looped.isMeant(p, h.routing)) return p.family === AF_INET ? hearThenSend(h, p) : sendThenHear(h, p);
   return postrouting(h, p, EMIT_SENT);
 }
 
-/** What comes back to the host: the copy is first in POSTROUTING, and arrives when the packet has left. */
-function sendAndHear(h: HostKernel, p: Packet): number {
+/** What comes back to the host, IPv4: the copy is first in POSTROUTING, and arrives when the packet has left. */
+function hearThenSend(h: HostKernel, p: Packet): number {
+  const isCopied = h.looped.make(p);
+  const passed = isCopied ? copyLeaves(h) : VERDICT_DROP;
   const copy = h.looped.packet;
-  h.answering++; // results are the packet's, not its copy's
-  const passed = afterwards(h, copy);
-  h.answering--;
+  if (isCopied && p.connection >= 0 && copy.connection < 0) {
+    // the copy has found the tuple taken: so would the packet
+    p.connection = -1;
+    h.looped.end();
+    return h.refuse(p, copy.reason);
+  }
   const verdict = postrouting(h, p, EMIT_SENT);
+  copyArrives(h, passed);
+  return verdict;
+}
+
+/** IPv6: the packet has passed POSTROUTING when it is copied. */
+function sendThenHear(h: HostKernel, p: Packet): number {
+  const verdict = afterwards(h, p);
+  if (verdict !== VERDICT_ACCEPT) return verdict;
+  const passed = h.looped.make(p) ? copyLeaves(h) : VERDICT_DROP;
+  if (!staysHere(p)) h.emit(p, EMIT_SENT);
+  copyArrives(h, passed);
+  return VERDICT_ACCEPT;
+}
+
+function copyLeaves(h: HostKernel): number {
+  h.answering++; // results are the packet's, not its copy's
+  const verdict = afterwards(h, h.looped.packet);
+  h.answering--;
+  return verdict;
+}
+
+function copyArrives(h: HostKernel, passed: number): void {
+  const copy = h.looped.packet;
   if (h.looped.turn(passed)) {
     h.answering++;
     if (prerouting(h, copy) === VERDICT_ACCEPT) input(h, copy);
     h.answering--;
   }
   h.looped.end();
-  return verdict;
 }
 
 function prerouting(h: HostKernel, p: Packet): number {

@@ -116,6 +116,36 @@ def answers(lab):
         lab.send('a', k.ip(P.TCP, P.tcp_seg(src, '10.2.0.2', 4000, 80), 'a', src=src, dst='10.2.0.2'), gap=GAP)
 
 
+def groups(lab):
+    """IPv6 groups: those that the router has joined on that interface come back to it."""
+    k = Kit('broadcast groups', 6)
+    lab.ns.enter('r')
+    index = {dev: socket.if_nametoindex(dev) for dev in ('r0', 'r1')}
+    lab.ns.leave()
+    plain = lab.raw6
+
+    class Scoped:
+        """The raw socket, with the interface that a group needs."""
+        def __init__(self, dev):
+            self.dev = dev
+
+        def sendto(self, packet, where):
+            plain.sendto(packet, (where[0], 0, 0, index[self.dev]))
+
+        def close(self):
+            plain.close()
+    for dev, src in (('r0', 'fd00:1::1'), ('r1', 'fd00:2::1')):
+        lab.raw6 = Scoped(dev)
+        solicited = 'ff02::1:ff00:1'
+        # those of a wider scope leave where the first route to all groups leads
+        for group in ('ff02::1', 'ff02::2', 'ff01::1', 'ff02::5', solicited, 'ff02::1:ff00:9', 'ff02::fb') + (('ff05::2', 'ff0e::1') if dev == 'r0' else ()):
+            packet = k.ip(P.UDP, P.udp_seg(src, group, 4000, 1000, b'who'), 'r', src=src, dst=group)
+            lab.send_local(packet, GAP, dev)
+        packet = k.ip(P.ICMP6, P.icmp6_msg(src, 'ff02::1', 128, 0, b'\0\1\0\1', b'ping'), 'r', src=src, dst='ff02::1')
+        lab.send_local(packet, GAP, dev)
+    lab.raw6 = plain
+
+
 def case(name, covers, run, rules4, **kw):
     made = Plain(name, 'helper', covers, rules4, None, sysctl=ACCT, prepare=prepare, **kw)
     made.run = run
@@ -131,6 +161,11 @@ def cases():
     yield case('tracking-broadcast-nat', 'the same, behind MASQUERADE and with a rule that takes it back', returns, text(nat={'POSTROUTING': ['-o r0 -j MASQUERADE'], 'PREROUTING': ['-p udp -m udp --dport 1001 -j REDIRECT --to-ports 2001'], 'INPUT': ['-p udp -m udp --dport 1000']}))
     reject = ['-p udp -m udp --dport 9 -j REJECT', '-p tcp -j REJECT --reject-with tcp-reset']
     yield case('tracking-broadcast-answers', 'errors that go to a broadcast address come back too', answers, text().replace('-A FORWARD -m', ''.join('-A FORWARD %s\n' % r for r in reject) + '-A FORWARD -m', 1))
+    count = {c: COUNT for c in ('INPUT', 'FORWARD', 'OUTPUT')}
+    places = ['-d %s/128' % g for g in ('ff02::1', 'ff02::2', 'ff01::1', 'ff05::2', 'ff02::1:ff00:1', 'ff02::1:ff00:9', 'ff0e::1')] + ['-m pkttype --pkt-type multicast', '-m pkttype --pkt-type unicast']
+    made = Plain('tracking-groups6', 'tracking', 'what the router sends to IPv6 groups that it has joined comes back to it', None, rules(probe=False, filter=count, mangle={c: places for c in ('PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING')}), sysctl=ACCT)
+    made.run = groups
+    yield made
     yield case('tracking-broadcast-dropped', 'the same: dropped in INPUT, untracked', returns, text(raw=['-p udp -m udp --dport 1001 -j CT --notrack']).replace('-A INPUT -m conntrack --ctstate NEW\n', '-A INPUT -p udp -m conntrack --ctstate NEW -j DROP\n'))
 
 
