@@ -11,6 +11,7 @@ import {
   CSEQ,
   FOUND,
   FROM,
+  MALFORMED,
   SDP_CONNECTION,
   SDP_MEDIA,
   type SipHeader,
@@ -92,4 +93,13 @@ describe('lines of a media description', () => {
   test('of the other family', () => {
     expect(message(TEXT.replace('IN IP4 10.0.0.1', 'IN IP6 fd00::1')).sdp(SDP_CONNECTION, SDP_MEDIA, 0)).toBe(-1);
   });
+});
+
+test.each([
+  ['is read before something else', ':6000\r\n', [FOUND, 6000]],
+  ['that ends with the packet is none', ':6000', [MALFORMED, 6000]],
+  ['is 5060 where there is none', '', [FOUND, 5060]],
+])('the port in Via %s', (_claim, port, expected) => {
+  const m = message(`X\r\nVia: SIP/2.0/UDP 10.1.0.2${port}`);
+  expect([m.uri(VIA_UDP), m.port]).toEqual(expected);
 });

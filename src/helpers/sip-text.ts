@@ -225,6 +225,8 @@ export class SipText {
     if (at >= limit || bytes[at] !== COLON) return FOUND;
     this.addressEnd = c.number.read(bytes, at + 1, limit);
     this.port = c.number.value;
+    // whether the number goes on behind the packet cannot be known (sip_parse_port)
+    if (this.addressEnd === limit) return MALFORMED;
     return this.port < LEAST_PORT || this.port > MAX_PORT ? MALFORMED : FOUND;
   }
 
