@@ -38,6 +38,7 @@ export class IrcFlow extends Flow {
       if (seen === null || who === 's' || r.chance(0.4)) continue;
       const number = Number(seen[1]) >>> 0;
       const server = [number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255].join('.');
+      if (!world.hasOwner(server)) continue;
       const meeting = { server, serverPort: Number(seen[2]) & 0xffff, clientPort: world.newPort() };
       const client = world.address(this.serverSide, this.clientSide);
       yield* new Talk(world, { client, ...meeting, sides: [this.serverSide, this.clientSide] }).brief();

@@ -102,7 +102,7 @@ export class FtpFlow extends Flow {
       server = numbers.slice(0, 4).join('.');
       serverPort = numbers[4]! * 256 + numbers[5]!;
     }
-    if (!(serverPort > 0 && serverPort < 65_536) || server.split('.').some((n) => Number(n) > 255)) return null;
+    if (!(serverPort > 0 && serverPort < 65_536) || isIP(server) === 0 || !this.world.hasOwner(server)) return null;
     const sides =
       who === 's' ? ([this.serverSide, this.clientSide] as const) : ([this.clientSide, this.serverSide] as const);
     return new Talk(this.world, { client: own, clientPort, server, serverPort, sides });

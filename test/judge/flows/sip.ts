@@ -256,7 +256,7 @@ export class SipFlow extends Flow {
     const text = this.pair.text(who);
     const address = /c=IN IP[46] (\S+)/.exec(text)?.[1];
     const port = Number(/m=audio (\d+)/.exec(text)?.[1]);
-    const isSame = address !== undefined && isIP(address) === isIP(this.client);
+    const isSame = address !== undefined && isIP(address) === isIP(this.client) && this.world.hasOwner(address);
     this.target[who] = isSame && port > 0 && port < 65_535 ? [address, port] : null;
   }
 
