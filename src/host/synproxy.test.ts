@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { CONFIG, counts, load } from '../../test/support/router.js';
-import { ACK, type Action, type Heard, PSH, play, type Router, SYN } from '../../test/support/tcp-ends.js';
+import { ACK, type Action, type Heard, PSH, play, type Router, RST, SYN } from '../../test/support/tcp-ends.js';
 import { LINKTYPE_RAW } from '../wire/parse.js';
 import { Host } from './host.js';
 import type { HostOptions } from './host-options.js';
@@ -156,6 +156,25 @@ describe('-j SYNPROXY', () => {
     const host = proxy(ALL);
     await play(PLACE, [HELLO, ANSWER, WELCOME], router(host));
     expect(counts(host).slice(-3)).toEqual([1, 1, 2]);
+  });
+
+  it.each<[string, Action[], object]>([
+    ['as a keep-alive', [{ ...ANSWER, seq: 0 }], { cookieValid: 2, cookieRetrans: 1 }],
+    ['twice', [ANSWER], { cookieValid: 2, cookieRetrans: 0 }],
+    ['with a wrong cookie', [{ ...ANSWER, seq: 0, ackOff: 9 }], { cookieInvalid: 1, cookieRetrans: 0 }],
+    ['two too low', [{ ...ANSWER, seq: -1 }], { cookieValid: 2, cookieRetrans: 0 }],
+    ['when the server has answered', [WELCOME, { ...ANSWER, seq: 0 }], { cookieValid: 1, cookieRetrans: 0 }],
+    ['of the server\u2019s', [{ who: 'server', flags: ACK, seq: 0 }], { cookieValid: 1, cookieRetrans: 0 }],
+  ])('the ACK again, %s', async (_claim, more, counted) => {
+    const host = proxy(ALL);
+    await play(PLACE, [HELLO, ANSWER, ...more], router(host));
+    expect(host.synproxyStatistics).toMatchObject(counted);
+  });
+
+  it('a server that refuses is heard by the client, in numbers that fit', async () => {
+    const refusal: Action = { who: 'server', flags: RST | ACK, seq: -700_000 };
+    const [, , refused] = await run(ALL, [HELLO, ANSWER, refusal]);
+    expect(refused).toMatchObject([{ at: 'client', flags: RST | ACK, seq: 1, ack: 1 }]);
   });
 
   it('two hosts of one seed draw the same cookies, those of another seed others', async () => {
