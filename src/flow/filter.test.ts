@@ -49,7 +49,33 @@ describe('what the recorded table cannot show', () => {
     ...part,
   });
 
+  const ping = line(
+    'icmp 1 5 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=7 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=7',
+  );
+  const pings = (part: Partial<FlowRecord>): FlowRecord => ({ ...ping, ...part });
+  const DONE = STATUS_CONFIRMED | STATUS_SRC_NAT_DONE;
+  const any = { address: null, port: null };
+  const zero = { type: 8, code: 0, id: 0 };
+  const moved = { ...gre, reply: { ...gre.reply, keys: { source: 0x20, destination: 0x11 } } };
+
   test.each<[string, FlowFilter, FlowRecord, boolean]>([
+    ['a ping that the nat table has seen', filter({ sourceNat: any }), pings({ status: DONE }), true],
+    ['only the half that it has seen', filter({ destinationNat: any }), pings({ status: DONE }), false],
+    ['a ping that it has not seen', filter({ sourceNat: any }), pings({ status: STATUS_CONFIRMED }), false],
+    ['a ping of which no status is told', filter({ sourceNat: any }), ping, false],
+    ['a ping, not as the original', filter({ sourceNat: any }, false), pings({ status: DONE }), false],
+    [
+      'a ping whose id is the type and code of its answers',
+      filter({ sourceNat: any }),
+      pings({
+        status: DONE,
+        original: { ...ping.original, icmp: zero },
+        reply: { ...ping.reply, icmp: { ...zero, type: 0 } },
+      }),
+      false,
+    ],
+    ['a GRE key that is another one', filter({ sourceNat: any }), moved, true],
+    ['GRE keys as they were', filter({ sourceNat: any }), gre, false],
     [
       'another reply without the kernel having translated is no translation',
       filter({ sourceNat: { address: null, port: null } }),

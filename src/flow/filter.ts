@@ -7,6 +7,8 @@
  * - An IPv6 address after -n, -g or -j is taken and not looked at; its port is.
  * - -j with an address finds nothing as soon as -p, -s, -d, -r, -q, -m, -u, -c, -l or a zone is asked for too.
  * - DCCP's ports and states are never equal: the kernel no longer tracks it.
+ * - -n, -g and -j without an address find pings that went through the nat table, translated or not: an ICMP id is compared with the
+ *   type and code of the answers as if both were ports.
  */
 import { formatAddress, parseAddress, parseInto, prefixMask } from './address.js';
 import {
@@ -17,6 +19,7 @@ import {
   isTranslated,
   PROTO_DCCP,
   PROTO_GRE,
+  STATUS_CONFIRMED,
 } from './record.js';
 
 /** An address, and the bits of it that count. */
@@ -280,15 +283,29 @@ function natMatchesHalf(n: NatFilter, f: FlowFilter, r: FlowRecord, isSource: bo
   const isIpv6 = r.family === 10;
   if (!isNatDone(r, isSource) || (n.address !== null && n.address.includes(':') !== isIpv6)) return false;
   const isMoved = isTranslated(r, isSource);
-  const before = r.original.ports;
-  const after = r.reply.ports;
-  const port = isSource ? after?.destination : after?.source;
-  const isPortMoved = port !== (isSource ? before?.source : before?.destination);
+  const port = isSource ? r.reply.ports?.destination : r.reply.ports?.source;
+  const isPortMoved = f.asOriginal && r.original.icmp !== null ? isIcmpMoved(r, isSource) : arePortsMoved(r, isSource);
   const address = f.asOriginal && isIpv6 ? null : n.address;
   if (address === null && n.port === null) return isMoved || isPortMoved;
   const now = isSource ? r.reply.destination : r.reply.source;
   if (address !== null && !(isMoved && now === address)) return false;
   return n.port === null || (isPortMoved && port === n.port);
+}
+
+/** Whether a port, or a GRE key, is another one on the way back. */
+function arePortsMoved(r: FlowRecord, isSource: boolean): boolean {
+  const before = r.original.ports ?? r.original.keys;
+  const after = r.reply.ports ?? r.reply.keys;
+  if (isSource) return before?.source !== after?.destination;
+  return before?.destination !== after?.source;
+}
+
+/** What the original takes for it in ICMP: of a connection that surely went through the nat table. */
+function isIcmpMoved(r: FlowRecord, isSource: boolean): boolean {
+  const { icmp: before } = r.original;
+  const { icmp: after } = r.reply;
+  if (before === null || after === null || (r.status & STATUS_CONFIRMED) === 0) return false;
+  return isSource ? before.id !== ((after.type << 8) | after.code) : ((before.type << 8) | before.code) !== after.id;
 }
 
 /** Whether one of the parts is asked for that keep the original from finding anything by the address of -j. */

@@ -32,6 +32,15 @@ const place = { file: 'f', line: 1 };
 /** Every fixture of a dump lists the same connections in the same order, so one form's records print another's text. */
 const dumped = (): FlowRecord[] => lines('list-all').map((l, i) => parseFlowLine(l, { file: 'list-all', line: i + 1 }));
 
+test('DCCP without ports shows 0 in listings, as the original does', () => {
+  const line = 'dccp     33 5 src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1 mark=0 use=1';
+  const r = parseFlowLine(line, { file: 'f', line: 1 });
+  expect(r.original.ports).toBeNull();
+  expect(formatFlowLine(r)).toBe(line.replaceAll(/(dst=\S+)/g, '$1 sport=0 dport=0'));
+  expect(formatFlowXml(r).split('<sport>0</sport><dport>0</dport>')).toHaveLength(3);
+  expect(formatProcLine(r)).not.toContain('sport');
+});
+
 describe('text forms recorded from conntrack-tools 1.4.7', () => {
   const forms: [string, (r: FlowRecord) => string][] = [
     ['list-default', (r) => formatFlowLine(r)],

@@ -36,13 +36,13 @@ export interface LineOptions {
 /** A connection as `conntrack -L` prints it, without the line end. */
 export function formatFlowLine(r: FlowRecord, o: LineOptions = {}): string {
   let s = o.extended === true ? layer3(r.family) + protocolColumn(r.protocol) : protocolColumn(r.protocol);
-  s += timing(r) + tuple(r.original);
+  s += timing(r) + flowTuple(r, r.original);
   const split = r.zoneOriginal !== r.zoneReply;
   const c = r.counters;
   if (split && r.zoneOriginal !== 0) s += ` zone-orig=${r.zoneOriginal}`;
   if (c !== null) s += counters(c.original);
   if ((r.status & STATUS_SEEN_REPLY) === 0) s += ' [UNREPLIED]';
-  s += tuple(r.reply);
+  s += flowTuple(r, r.reply);
   if (split && r.zoneReply !== 0) s += ` zone-reply=${r.zoneReply}`;
   if (c !== null) s += counters(c.reply);
   s += offloadOrAssured(r.status);
@@ -93,6 +93,11 @@ export function formatIpConntrackLine(r: FlowRecord): string {
   if (r.status & STATUS_ASSURED) s += ' [ASSURED]';
   if (r.mark !== null) s += ` mark=${r.mark}`;
   return `${s} use=${r.use ?? 1}`;
+}
+
+/** DCCP is not tracked any more: the kernel tells no ports of it, and the original prints 0. */
+function flowTuple(r: FlowRecord, t: FlowTuple): string {
+  return r.protocol === PROTO_DCCP && t.ports === null ? `${tuple(t)} sport=0 dport=0` : tuple(t);
 }
 
 /** ` src=.. dst=.. sport=.. dport=..` with a blank in front; also the parts of an expectation's line. */

@@ -15,6 +15,7 @@ import {
   type FlowEvent,
   type FlowRecord,
   type FlowTuple,
+  PROTO_DCCP,
   PROTO_TCP,
   STATUS_ASSURED,
   STATUS_SEEN_REPLY,
@@ -80,13 +81,17 @@ function direction(
   counters: FlowCounters | undefined,
 ): string {
   let s = `<meta direction="${name}">${layer3Open(r.family)}<src>${t.source}</src><dst>${t.destination}</dst></layer3>`;
-  s += `${layer4Open(r.protocol)}${transport(t)}</layer4>`;
+  // DCCP, as in lines: the kernel tells no ports of it, and the original prints 0.
+  const isPortless = r.protocol === PROTO_DCCP && t.ports === null;
+  s += `${layer4Open(r.protocol)}${isPortless ? NO_PORTS : transport(t)}</layer4>`;
   if (zone && r.zoneOriginal !== r.zoneReply) s += element('zone', zone);
   if (counters) {
     s += `<counters>${element('packets', counters.packets)}${element('bytes', counters.bytes)}</counters>`;
   }
   return `${s}</meta>`;
 }
+
+const NO_PORTS = '<sport>0</sport><dport>0</dport>';
 
 function layer3Open(family: number): string {
   return `<layer3 protonum="${family}" protoname="${family === 10 ? 'ipv6' : 'ipv4'}">`;
