@@ -8,6 +8,7 @@ import { newDatagrams } from './system.js';
 const fake = vi.hoisted(() => ({
   results: {} as Record<string, (...args: unknown[]) => number>,
   errno: 0,
+  pointerBytes: 8,
   calls: [] as string[],
   failure: null as Error | null,
   poll: null as (() => void) | null,
@@ -26,6 +27,7 @@ vi.mock('koffi', () => {
     }),
     errno: () => fake.errno,
     address: () => 0n,
+    sizeof: () => fake.pointerBytes,
     node: {
       poll: (_fd: number, _options: unknown, callback: () => void) => {
         fake.poll = callback;
@@ -46,7 +48,14 @@ vi.mock('koffi', () => {
 });
 
 beforeEach(() => {
-  Object.assign(fake, { results: { socket: () => 7 }, errno: 0, calls: [], failure: null, poll: null });
+  Object.assign(fake, {
+    results: { socket: () => 7 },
+    errno: 0,
+    pointerBytes: 8,
+    calls: [],
+    failure: null,
+    poll: null,
+  });
 });
 
 /** The message of what opening a socket throws. */
@@ -139,6 +148,27 @@ describe('a socket', () => {
     expect([socket.receive(into), into.lengths[0]]).toEqual([1, 20]);
     fake.results.send = () => -1;
     expect(socket.send(new Uint8Array(4), 4)).toBe(105);
+  });
+
+  it('receives many with one call, or one by one where pointers are short', async () => {
+    const into = newDatagrams(4, 64);
+    fake.results.recvmmsg = (_fd, headers) => {
+      // the length of the second
+      new Uint32Array((headers as Uint8Array).buffer)[(64 + 56) / 4] = 33;
+      return 2;
+    };
+    expect((await loadSystem()).open(null).receive(into)).toBe(2);
+    expect(into.lengths[1]).toBe(33);
+    fake.pointerBytes = 4;
+    let left = 3;
+    fake.results.recv = () => (left-- > 0 ? 20 + left : -1);
+    fake.errno = 105;
+    const socket = (await loadSystem()).open(null);
+    expect([socket.receive(into), [...into.lengths.slice(0, 3)]]).toEqual([3, [22, 21, 20]]);
+    expect(socket.receive(into)).toBe(-105);
+    left = 9;
+    expect(socket.receive(into)).toBe(4);
+    expect(fake.calls.filter((c) => c === 'recvmmsg').length).toBe(1);
   });
 
   it('waits without polling again while it is not read, and is woken by closing', async () => {

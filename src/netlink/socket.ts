@@ -26,7 +26,8 @@ const NETLINK_EXT_ACK = 11;
 const CLONE_NEWNET = 0x40000000;
 const O_RDONLY_CLOEXEC = 0o2000000;
 
-/** Bytes of struct mmsghdr and struct iovec on 64-bit systems. */
+/** Bytes of a pointer, of struct mmsghdr and struct iovec on 64-bit systems; others receive one by one. */
+const POINTER_LEN = 8;
 const MMSGHDR_LEN = 64;
 const IOVEC_LEN = 16;
 
@@ -36,6 +37,8 @@ type Native = (...args: unknown[]) => number;
 /** The C library's functions. */
 interface Libc {
   koffi: Koffi;
+  /** Pointers have 64 bits. */
+  isWide: boolean;
   socket: Native;
   bind: Native;
   getsockname: Native;
@@ -119,6 +122,7 @@ function bindLibc(koffi: Koffi): Libc {
   const lib = koffi.load(null);
   return {
     koffi,
+    isWide: koffi.sizeof('void *') === POINTER_LEN,
     socket: lib.func('int socket(int, int, int)'),
     bind: lib.func('int bind(int, void *, uint32_t)'),
     getsockname: lib.func('int getsockname(int, void *, void *)'),
@@ -197,6 +201,7 @@ class LinuxSocket implements NetlinkSocket {
   private wake: (() => void) | null = null;
   private waiting: Promise<void> | null = null;
   private headers: Headers | null = null;
+  private laterFailure = 0;
 
   constructor(libc: Libc, fd: number) {
     this.libc = libc;
@@ -218,11 +223,25 @@ class LinuxSocket implements NetlinkSocket {
   receive(into: Datagrams): number {
     if (this.fd < 0) return 0;
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    if (into.slots > 1) return this.receiveMany(into, flags);
-    const n = this.libc.recv(this.fd, into.buffer.bytes, into.slotLen, flags);
-    if (n < 0) return this.failure();
-    into.lengths[0] = n;
-    return 1;
+    if (into.slots > 1 && this.libc.isWide) return this.receiveMany(into, flags);
+    if (this.laterFailure !== 0) {
+      const failure = this.laterFailure;
+      this.laterFailure = 0;
+      return failure;
+    }
+    for (let slot = 0; slot < into.slots; slot++) {
+      const bytes = slot === 0 ? into.buffer.bytes : into.buffer.bytes.subarray(slot * into.slotLen);
+      const n = this.libc.recv(this.fd, bytes, into.slotLen, flags);
+      if (n < 0) {
+        // an error after some datagrams is the next call's, as recvmmsg has it
+        const failure = this.failure();
+        if (slot === 0) return failure;
+        this.laterFailure = failure;
+        return slot;
+      }
+      into.lengths[slot] = n;
+    }
+    return into.slots;
   }
 
   private receiveMany(into: Datagrams, flags: number): number {

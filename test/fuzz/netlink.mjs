@@ -15,6 +15,7 @@ const count = Number(process.argv[2] ?? 200_000);
 const seed = Number(process.argv[3] ?? 1);
 const build = resolve(process.argv[4] ?? 'build');
 const HANG_MS = 30_000;
+const SLOW_MS = 50;
 const MOST_BYTES = 4096;
 /** Bytes behind a message; what is there must not matter. */
 const GUARD = 64;
@@ -197,6 +198,22 @@ function outcome(decode) {
   }
 }
 
+/** The outcome; of a slow one the time of the fastest of several, because other work of the machine is not the decoder's. */
+function timed(decode) {
+  let least = Number.POSITIVE_INFINITY;
+  let result = '';
+  const before = turn;
+  for (let tries = 0; tries < 5 && least > SLOW_MS; tries++) {
+    turn = before;
+    const start = performance.now();
+    result = outcome(decode);
+    least = Math.min(least, performance.now() - start);
+  }
+  slowest = Math.max(slowest, least);
+  if (least > SLOW_MS) throw new Error(`takes ${least.toFixed(0)} ms`);
+  return result;
+}
+
 const began = process.hrtime.bigint();
 let refused = 0;
 let slowest = 0;
@@ -207,10 +224,8 @@ for (let number = 0; number < count; number++) {
   const size = length;
   try {
     work.bytes.fill(0, size, size + GUARD);
-    const start = performance.now();
     const before = turn;
-    const first = outcome(decode);
-    slowest = Math.max(slowest, performance.now() - start);
+    const first = timed(decode);
     if (first.startsWith('broken')) refused++;
     if (number % 8 !== 0) continue;
     // the same with other bytes behind it
