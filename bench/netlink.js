@@ -25,16 +25,18 @@ const MOST_MEMORY_MB = 200;
 const NETWORK = `ip link set lo up && ip address add 10.0.0.1/8 dev lo &&
   iptables-legacy -A INPUT -m conntrack --ctstate NEW -j DROP`;
 const TICKS_A_SECOND = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM'];
 
 /** What is measured, in full and for a smoke test. */
 export function netlinkPlan(quick) {
   return quick
-    ? { connections: 20_000, rounds: 1, rates: [2_000], stormMs: 300 }
+    ? { connections: 20_000, rounds: 1, rates: [2_000], stormMs: 300, warmMs: 200 }
     : {
         connections: 1_000_000,
         rounds: 3,
         rates: [5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 160_000, 240_000],
         stormMs: 1500,
+        warmMs: 2000,
       };
 }
 
@@ -48,6 +50,16 @@ export async function measureNetlink(plan, record, say) {
   const before = readFileSync(MAX_FILE, 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'statewall-bench-'));
   const holder = spawn('unshare', ['-n', 'sleep', 'infinity'], { stdio: 'ignore' });
+  const restore = () => {
+    holder.kill('SIGKILL');
+    writeFileSync(MAX_FILE, before);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const interrupted = () => {
+    restore();
+    process.exit(1);
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     const most = Math.max(Number(before), Math.ceil(plan.connections * 1.1));
     writeFileSync(MAX_FILE, String(most));
@@ -58,9 +70,8 @@ export async function measureNetlink(plan, record, say) {
     inside(namespace, ['conntrack', '-F']);
     measureListing(namespace, plan, folder, record, say);
   } finally {
-    holder.kill('SIGKILL');
-    writeFileSync(MAX_FILE, before);
-    rmSync(folder, { recursive: true, force: true });
+    for (const signal of SIGNALS) process.off(signal, interrupted);
+    restore();
   }
 }
 
@@ -160,8 +171,8 @@ function measureListing(namespace, plan, folder, record, say) {
     say(`(wanted: at most ${MOST_TIME} and ${MOST_MEMORY_MB} MB)`);
 }
 
-/** Runs a storm while a program follows: how many events there were and it showed, and its processor time. */
-async function follow(namespace, words, rate, ms) {
+/** Runs two storms while a program follows, the first to warm it: what it showed and lost of the second, and its processor time. */
+async function follow(namespace, words, plan, rate) {
   const [program, ...rest] = entering(namespace, [...words, '-E']);
   const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
@@ -170,27 +181,35 @@ async function follow(namespace, words, rate, ms) {
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
   await joined(namespace, child);
-  const started = processorSeconds(child.pid);
-  const storm = entering(namespace, [process.execPath, STORM, 'storm', String(rate), String(ms)]);
-  const generator = spawn(storm[0], storm.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const warmed = await storm(namespace, child, Math.min(rate, 5_000), plan.warmMs);
+  const before = processorSeconds(child.pid);
+  const measured = await storm(namespace, child, rate, plan.stormMs);
+  const seconds = processorSeconds(child.pid) - before;
+  child.kill('SIGINT');
+  await ended;
+  const shown = Number(/(\d+) flow events have been shown/.exec(said)?.[1] ?? 0);
+  const made = warmed.made + measured.made;
+  if (shown + measured.drops !== made)
+    throw new Error(`${words.at(-1)}: ${made} events, ${shown} shown, ${measured.drops} lost`);
+  const lost = measured.drops - warmed.drops;
+  return { rate: (measured.made * 1000) / measured.ms, shown: measured.made - lost, lost, seconds };
+}
+
+/** Makes events until all of them were read; how many, and what the follower's socket has lost since it is there. */
+async function storm(namespace, child, rate, ms) {
+  const words = entering(namespace, [process.execPath, STORM, 'storm', String(rate), String(ms)]);
+  const generator = spawn(words[0], words.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   generator.stdout.setEncoding('utf8').on('data', (text) => {
     printed += text;
   });
-  await new Promise((resolve) => generator.on('exit', resolve));
-  const made = JSON.parse(printed);
+  await new Promise((resolve) => generator.on('close', resolve));
   let socket = await joined(namespace, child);
   while (socket.waiting > 0) {
     await sleep(50);
     socket = await joined(namespace, child);
   }
-  const seconds = processorSeconds(child.pid) - started;
-  child.kill('SIGINT');
-  await ended;
-  const shown = Number(/(\d+) flow events have been shown/.exec(said)?.[1] ?? 0);
-  if (shown + socket.drops !== made.made)
-    throw new Error(`${words.at(-1)}: ${made.made} events, ${shown} shown, ${socket.drops} lost`);
-  return { rate: (made.made * 1000) / made.ms, shown, lost: socket.drops, seconds };
+  return { ...JSON.parse(printed), drops: socket.drops };
 }
 
 /** The follower's socket: /proc/net/netlink has address, protocol, port, groups, bytes that wait, ..., drops, inode. */
@@ -222,7 +241,7 @@ async function measureEvents(namespace, plan, record, say) {
   for (const rate of plan.rates) {
     for (const contender of contenders) {
       if (contender.losesAt !== 0) continue;
-      const run = await follow(namespace, contender.words, rate, plan.stormMs);
+      const run = await follow(namespace, contender.words, plan, rate);
       inside(namespace, ['conntrack', '-F']);
       contender.shown += run.shown;
       contender.seconds += run.seconds;
