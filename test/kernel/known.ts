@@ -19,6 +19,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { name: 'judge-anycast-asks-itself', category: 'packets', reason: ANYCAST },
   { name: 'judge-own-address-pings', category: 'counters', reason: OWN_SOURCE },
   {
+    name: 'judge-helper-log',
+    category: 'log',
+    reason: 'helpers that refuse a packet do not say so in the log; the reason of the packet does',
+  },
+  {
     name: 'judge-loopback-ended',
     category: 'counters',
     reason: 'on lo the kernel keeps a connection that its RST has ended until the RST has arrived',
