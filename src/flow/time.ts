@@ -31,7 +31,7 @@ export function parseCtime(text: string): bigint | null {
   const month = m ? MONTHS.indexOf(m[1]) : -1;
   if (!m || month < 0) return null;
   const ms = Date.UTC(Number(m[6]), month, Number(m[2]), Number(m[3]), Number(m[4]), Number(m[5]));
-  return BigInt(ms) * 1_000_000n;
+  return ms >= 0 && ms <= MAX_SECONDS * 1000 ? BigInt(ms) * 1_000_000n : null;
 }
 
 /** `[1795260767.087715]` and a tab: the stamp that `-o timestamp` puts before a line. */
