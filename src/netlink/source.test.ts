@@ -303,7 +303,7 @@ describe('a stream of events', () => {
     const [entry] = kernel.entries;
     for (let i = 0; i < 100; i++) if (entry) kernel.notify('UPDATE', entry);
     const { value } = await first;
-    const items = value ?? [];
+    const items: readonly FlowEventItem[] = value ?? [];
     const loss = items.at(-1) as FlowLoss;
     expect(items.slice(0, -1).every((item) => label(item) === 'UPDATE')).toBe(true);
     expect(loss).toEqual({ lost: 100 - (items.length - 1), bufferBytes: 20_000 });
