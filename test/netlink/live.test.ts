@@ -154,6 +154,11 @@ describe.skipIf(process.env.CI === undefined && !isThere)('the table of this ker
     ['a zone of the reply direction', { zone: 4 }],
     ['a protocol', { family: 2, tuple: { protocol: 17, original: any, reply: any } }],
     ['a protocol of any family', { tuple: { protocol: 17, original: any, reply: any } }],
+    ...([1, 47, 89, 132, 136] as const).map((protocol): [string, Partial<FlowQuery>] => [
+      `protocol ${protocol}`,
+      { family: 2, tuple: { protocol, original: any, reply: any } },
+    ]),
+    ['protocol 58', { family: 10, tuple: { protocol: 58, original: any, reply: any } }],
     ['a source', { tuple: { protocol: 0, original: { ...any, source: '192.0.2.1' }, reply: any } }],
     ['a source that is not there', { tuple: { protocol: 0, original: { ...any, source: '192.0.2.9' }, reply: any } }],
     ['a reply', { tuple: { protocol: 6, original: any, reply: { ...any, destination: '198.51.100.7' } } }],
