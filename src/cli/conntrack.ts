@@ -60,7 +60,7 @@ class Machine implements ConntrackWorld {
     const { table, namespace, write } = line.own;
     if (table !== null) {
       if (write) this.lock = FileLock.open(table, LOCK_WAIT_MS);
-      return new SavedTable({ name: table, read: () => readParts(table, write) });
+      return new SavedTable({ name: table, read: () => readParts(table, write) }, write);
     }
     const { openConntrack } = await import('../conntrack-live.js');
     const source = await openConntrack(namespace === null ? {} : { namespace });

@@ -22,14 +22,15 @@ export interface Ran {
 }
 
 /** A saved table with a text. */
-export function tableOf(text: string): SavedTable {
-  return new SavedTable({
+export function tableOf(text: string, isInMemory = false): SavedTable {
+  const file = {
     name: 'saved',
     async *read() {
       // in parts, as a file comes
       for (let at = 0; at < text.length; at += 100) yield text.slice(at, at + 100);
     },
-  });
+  };
+  return new SavedTable(file, isInMemory);
 }
 
 /** Runs a command line on a table. `files`: what can be read; `readers`: how many writes somebody reads before he goes. */

@@ -37,6 +37,15 @@ describe('a saved table', () => {
     }
   });
 
+  it('kept in memory is the same to whoever changes it', async () => {
+    const steps = ['-D -s 10.0.0.3', ADD, '-U -s 10.0.0.9 -m 3', '-D -p udp', ADD, '-F', ADD, '-L'];
+    const inMemory = tableOf(`${LINE}\n${OTHER}\n`, true);
+    const onDemand = tableOf(`${LINE}\n${OTHER}\n`);
+    for (const step of steps) expect(await runOn(inMemory, step)).toEqual(await runOn(onDemand, step));
+    expect(inMemory.text()).toBe(onDemand.text());
+    expect(inMemory.text().split('\n').length).toBe(2);
+  });
+
   it('is unchanged by listings, and by changes that fail', async () => {
     const table = tableOf(`${LINE}\n`);
     await runOn(table, '-L');

@@ -47,18 +47,27 @@ type TableForm = 'line' | 'extended' | 'save' | 'xml' | 'json';
 /** A saved table. Lists of dying and unconfirmed connections and statistics it has none of. */
 export class SavedTable implements FlowSource {
   private readonly file: TableFile;
+  private readonly isInMemory: boolean;
   private records: FlowRecord[] | null = null;
+  /** Connections by their tuples, both directions; made when one is looked for. */
+  private index: Map<string, FlowRecord> | null = null;
+  /** Records that listings give, where the table is kept in memory. */
+  private readonly own = new Set<FlowRecord>();
+  /** Those that are not to be seen any more. */
+  private readonly gone = new Set<FlowRecord>();
   private form: TableForm = 'save';
   /** Whether anything is other than the file has it. */
   isChanged = false;
 
-  constructor(file: TableFile) {
+  /** `isInMemory`: the table will be changed; listings give the very records that changes are about. */
+  constructor(file: TableFile, isInMemory = false) {
     this.file = file;
+    this.isInMemory = isInMemory;
   }
 
   /** The table as text, in the file's form. Valid after a change. */
   text(): string {
-    const records = this.records ?? [];
+    const records = (this.records ?? []).filter((record) => !this.gone.has(record));
     const { form } = this;
     if (form === 'json') return lines(records, (r) => JSON.stringify(flowToJson(r)));
     if (form === 'save') return lines(records, (r) => formatSaveLine(r));
@@ -76,30 +85,21 @@ export class SavedTable implements FlowSource {
   }
 
   async get(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
-    const all = await this.load();
-    return all[this.find(all, record, byReply)]!;
+    return this.find(record, byReply);
   }
 
   async create(change: FlowChange): Promise<void> {
-    const all = await this.load();
+    const index = await this.tuples();
     const made = completed(change);
-    const isTaken = (t: FlowTuple, zone: number): boolean =>
-      all.some(
-        (r) =>
-          r.protocol === made.protocol &&
-          ((r.zoneOriginal === zone && sameTuple(r.original, t)) || (r.zoneReply === zone && sameTuple(r.reply, t))),
-      );
-    if (isTaken(made.original, made.zoneOriginal) || isTaken(made.reply, made.zoneReply)) {
-      throw new FlowSourceError('there is such a connection', EEXIST);
-    }
-    all.push(made);
+    if (keysOf(made).some((key) => index.has(key))) throw new FlowSourceError('there is such a connection', EEXIST);
+    for (const key of keysOf(made)) index.set(key, made);
+    (await this.load()).push(made);
     this.isChanged = true;
   }
 
   async update(change: FlowChange): Promise<void> {
-    const all = await this.load();
     const { record } = change;
-    const old = all[this.find(all, record, false)]!;
+    const old = await this.find(record, false);
     old.timeout = record.timeout ?? old.timeout;
     old.mark = record.mark ?? old.mark;
     old.state = record.state ?? old.state;
@@ -110,16 +110,18 @@ export class SavedTable implements FlowSource {
   }
 
   async delete(record: FlowRecord, byReply: boolean): Promise<void> {
-    const all = await this.load();
-    // what a listing has just given is the very object
-    const known = all.indexOf(record);
-    all.splice(known >= 0 ? known : this.find(all, record, byReply), 1);
-    this.isChanged = true;
+    // what a listing has given is the very record
+    this.remove(this.own.has(record) ? record : await this.find(record, byReply));
   }
 
   async flush(family: 0 | 2 | 10): Promise<void> {
-    const all = await this.load();
-    this.records = family === 0 ? [] : all.filter((r) => r.family !== family);
+    for (const record of await this.load()) if (family === 0 || record.family === family) this.remove(record);
+    this.isChanged = true;
+  }
+
+  private remove(record: FlowRecord): void {
+    this.gone.add(record);
+    if (this.index !== null) for (const key of keysOf(record)) this.index.delete(key);
     this.isChanged = true;
   }
 
@@ -171,37 +173,48 @@ export class SavedTable implements FlowSource {
     return new FlowSourceError(`${this.file.name}: ${reason}`, 0);
   }
 
-  private find(all: readonly FlowRecord[], record: FlowRecord, byReply: boolean): number {
-    const tuple = byReply ? record.reply : record.original;
-    const zone = byReply ? record.zoneReply : record.zoneOriginal;
-    // a connection is found by either of its tuples
-    const at = all.findIndex(
-      (r) =>
-        r.protocol === record.protocol &&
-        ((r.zoneOriginal === zone && sameTuple(r.original, tuple)) ||
-          (r.zoneReply === zone && sameTuple(r.reply, tuple))),
-    );
-    if (at < 0 || (record.id !== null && all[at]!.id !== null && all[at]!.id !== record.id)) {
-      throw new FlowSourceError('there is no such connection', ENOENT);
+  /** A connection is found by either of its tuples. */
+  private async find(record: FlowRecord, byReply: boolean): Promise<FlowRecord> {
+    const [original = '', reply = ''] = keysOf(record);
+    const found = (await this.tuples()).get(byReply ? reply : original);
+    const isOther = record.id !== null && found?.id != null && found.id !== record.id;
+    if (found === undefined || isOther) throw new FlowSourceError('there is no such connection', ENOENT);
+    return found;
+  }
+
+  private async tuples(): Promise<Map<string, FlowRecord>> {
+    if (this.index !== null) return this.index;
+    const index = new Map<string, FlowRecord>();
+    for (const record of await this.load()) {
+      for (const key of keysOf(record)) if (!index.has(key) && !this.gone.has(record)) index.set(key, record);
     }
-    return at;
+    this.index = index;
+    return index;
   }
 
   /** All connections; from then on this is the table, not the file. */
   private async load(): Promise<FlowRecord[]> {
     if (this.records !== null) return this.records;
     const records: FlowRecord[] = [];
-    for await (const batch of this.batches()) for (const record of batch) records.push(record);
+    for await (const batch of this.fileBatches()) for (const record of batch) records.push(record);
+    if (this.isInMemory) for (const record of records) this.own.add(record);
     this.records = records;
     return records;
   }
 
   private async *batches(): AsyncGenerator<FlowRecord[], void> {
-    if (this.records !== null) {
-      // a copy: the reader may delete what it was given
-      for (let at = 0, all = [...this.records]; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
+    if (!this.isInMemory && this.records === null) {
+      yield* this.fileBatches();
       return;
     }
+    const all = await this.load();
+    // what is added while the reader reads is not his
+    for (let at = 0, end = all.length; at < end; at += BATCH) {
+      yield all.slice(at, Math.min(at + BATCH, end)).filter((record) => !this.gone.has(record));
+    }
+  }
+
+  private async *fileBatches(): AsyncGenerator<FlowRecord[], void> {
     const parts = seen(this.file.read(), (first) => {
       this.form = formOf(first);
     });
@@ -245,17 +258,22 @@ function isWanted(r: FlowRecord, q: FlowQuery): boolean {
 }
 
 function sameTuple(a: FlowTuple, b: FlowTuple): boolean {
-  return (
-    a.source === b.source &&
-    a.destination === b.destination &&
-    a.ports?.source === b.ports?.source &&
-    a.ports?.destination === b.ports?.destination &&
-    a.icmp?.type === b.icmp?.type &&
-    a.icmp?.code === b.icmp?.code &&
-    a.icmp?.id === b.icmp?.id &&
-    a.keys?.source === b.keys?.source &&
-    a.keys?.destination === b.keys?.destination
-  );
+  return tupleKey(a) === tupleKey(b);
+}
+
+/** What a connection is found by: protocol, zone and tuple of each direction. */
+function keysOf(r: FlowRecord): [original: string, reply: string] {
+  return [
+    `${r.protocol} ${r.zoneOriginal} ${tupleKey(r.original)}`,
+    `${r.protocol} ${r.zoneReply} ${tupleKey(r.reply)}`,
+  ];
+}
+
+function tupleKey(t: FlowTuple): string {
+  const ends = t.ports ?? t.keys;
+  const rest = ends !== null ? `${ends.source} ${ends.destination}` : '';
+  const icmp = t.icmp !== null ? `${t.icmp.type} ${t.icmp.code} ${t.icmp.id}` : '';
+  return `${t.source} ${t.destination} ${rest}${icmp}`;
 }
 
 /** What the kernel makes of a request: the mark that it has without one, and the reply that translation leads to. */
