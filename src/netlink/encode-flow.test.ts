@@ -220,6 +220,12 @@ describe('a query', () => {
     expect(Object.keys(attributes(written(2, (w) => writeQuery(w, wanted, 2)))).map(Number)).toEqual(types);
   });
 
+  it('of addresses names no protocol', () => {
+    const wanted = tupleOf({ original: { ...any, source: '192.0.2.1' } });
+    const found = attributes(written(2, (w) => writeQuery(w, wanted, 2)));
+    expect(found[C.CTA_TUPLE_ORIG]).toBe('0c000180' + '08000100c0000201' + '04000280');
+  });
+
   it('says in its flags which parts count, in the order of the host', () => {
     const original = { source: '192.0.2.1', destination: '192.0.2.2', sourcePort: 1, destinationPort: 2 };
     const found = attributes(written(2, (w) => writeQuery(w, tupleOf({ protocol: 6, original }), 2)));
@@ -241,6 +247,12 @@ describe('a query', () => {
     ['its source', { tuple: { protocol: 0, original: { ...any, source: '192.0.2.1' }, reply: any } }, true],
     ['another source', { tuple: { protocol: 0, original: { ...any, source: '192.0.2.2' }, reply: any } }, false],
     ['its destination', { tuple: { protocol: 0, original: { ...any, destination: '192.0.2.2' }, reply: any } }, true],
+    [
+      'another destination',
+      { tuple: { protocol: 0, original: { ...any, destination: '192.0.2.1' }, reply: any } },
+      false,
+    ],
+    ['its port', { tuple: { protocol: 0, original: { ...any, sourcePort: 1 }, reply: any } }, true],
     ['another port', { tuple: { protocol: 0, original: { ...any, sourcePort: 2 }, reply: any } }, false],
     ['its port of the reply', { tuple: { protocol: 0, original: any, reply: { ...any, destinationPort: 1 } } }, true],
     [

@@ -59,6 +59,20 @@ describe('a listing', () => {
     expect(kernel.sockets.size).toBe(1);
   });
 
+  it('counts ages to the second in which its datagram came', async () => {
+    const [kernel, source] = await withFlows(4);
+    // began in second 1795000000
+    const start = Uint8Array.of(12, 0, 1, 0, 0x18, 0xe9, 0x26, 0xf5, 0xe1, 0x48, 0xe0, 0);
+    for (const entry of kernel.entries) entry.attributes.set(C.CTA_TIMESTAMP, start);
+    const ages: (number | null)[] = [];
+    for await (const batch of source.list()) {
+      ages.push(...batch.map((r) => r.ageSeconds));
+      kernel.timeUs += 5_000_000;
+    }
+    const [first = 0] = ages;
+    expect(ages).toEqual([first, first, (first ?? 0) + 5, (first ?? 0) + 5]);
+  });
+
   it('closes its socket when its reader leaves early', async () => {
     const [kernel, source] = await withFlows(5);
     for await (const _ of source.list('conntrack', EVERYTHING)) {
