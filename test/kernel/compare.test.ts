@@ -138,6 +138,11 @@ const CORRUPTIONS: Row[] = [
   ],
   ['log', 'line gone', textEdit('log', (l) => (l.includes('IN=') ? '' : l))],
   ['log', 'text', textEdit('log', (l) => l.replace('IN=', 'in IN='))],
+  [
+    null,
+    'flow label of what the host sent',
+    textEdit('log', (l) => (l.includes('IN= OUT=r') ? l.replace(/ FLOWLBL=\d+/, ' FLOWLBL=77') : l)),
+  ],
   [null, 'time stamp', textEdit('log', (l) => (l.includes(' OUT=') ? `<4>[   12.345678] ${l}` : l))],
 ];
 

@@ -11,7 +11,7 @@
  *   packets       bytes from the network header on, in order per interface; not the IP id of packets that the recording
  *                 marks `host-made`, nor their IPv6 flow label (a hash under a key drawn at boot); IPv6 fragment ids only as to which fragments share one; not those on `local` and `lo`;
  *                 SYN/ACKs of SYNPROXY without what its secret and its clock decide (cookies.ts)
- *   log           lines with IN= and OUT=, without time stamps; not ID= of what the host itself sent
+ *   log           lines with IN= and OUT=, without time stamps; not ID= and FLOWLBL= of what the host itself sent
  */
 import { withoutCookie } from './cookies.js';
 import { diff } from './diff.js';
@@ -396,7 +396,8 @@ function logLines(text: string): string[] {
   const lines: string[] = [];
   for (const raw of linesWith(text, ' OUT=')) {
     const line = raw.replace(/^(<\d+>)?\s*(\[\s*[\d.]+\]\s*)?/, '').trimEnd();
-    lines.push(/IN= OUT=\S/.test(line) ? line.replace(/ ID=\d+/g, '') : line);
+    // of what the host sent, drawn or hashed by it; what an error quotes has both of its own
+    lines.push(/IN= OUT=\S/.test(line) ? line.replace(/ ID=\d+/g, '').replace(/ FLOWLBL=\d+/, '') : line);
   }
   return lines;
 }
