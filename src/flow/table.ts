@@ -53,6 +53,8 @@ export class TableReader {
   private readonly isStrict: boolean;
   /** The piece of a line that the last part ended with. */
   private rest = '';
+  /** Whether that piece may be one of XML, which ends elsewhere than at the line's end. */
+  private isElement = true;
   private items: TableItems = emptyItems();
 
   /** `file`: for messages. `isStrict`: connections only; anything else is an error too. */
@@ -65,7 +67,8 @@ export class TableReader {
   push(part: string): TableItems {
     const text = this.rest === '' ? part : this.rest + part;
     // What only makes a line longer is not looked at each time.
-    if (text.length > part.length && !/[\n<>]/.test(part) && text.length <= MAX_LENGTH) {
+    const ends = this.isElement ? /[\n<>]/ : /\n/;
+    if (text.length > part.length && text.length <= MAX_LENGTH && !ends.test(part)) {
       this.rest = text;
       return emptyItems();
     }
@@ -86,6 +89,7 @@ export class TableReader {
       at = next;
     }
     this.rest = text.slice(at);
+    this.isElement = /^\s*(<|$)/.test(this.rest);
     this.bound(this.rest.length);
     return this.items;
   }

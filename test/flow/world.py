@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """
 Makes a connection table of every kind that a namespace can hold, and records every text form of it. As root:
-    TZ=UTC unshare -n -m python3 world.py FOLDER [FORMS]
-Three phases, each a folder: `plain` (no accounting, no times), `counted` (accounting), `both`. FORMS `some` leaves out combinations of -o, and a phase.
+    TZ=UTC unshare -n -m python3 world.py FOLDER [FORMS [MAIN]]
+Three phases, each a folder: `plain` (no accounting, no times), `counted` (accounting), `both`. FORMS: `some` leaves out combinations of -o and a phase, `all` does not.
+MAIN, a program, is asked for the same listings as conntrack: what it says goes into files whose names begin with `ours-`.
 Needs conntrack-tools, iptables-legacy; the network and mount namespaces have to be private.
 """
 import os
@@ -13,13 +14,14 @@ import sys
 import tempfile
 import time
 
-OUT, SOME = sys.argv[1], sys.argv[2:] == ['some']
+OUT, SOME, MAIN = sys.argv[1], sys.argv[2:3] == ['some'], (sys.argv[3:] + [''])[0]
 LINE_FORMS = ['', 'extended', 'id', 'ktimestamp', 'labels', 'timestamp', 'userspace', 'extended,id', 'id,labels', 'extended,ktimestamp', 'ktimestamp,labels',
               'extended,timestamp,userspace', 'extended,id,ktimestamp,labels']
 XML_FORMS = ['xml', 'xml,ktimestamp', 'xml,labels', 'xml,id,timestamp', 'xml,ktimestamp,labels,extended,id']
 EVENT_FORMS = ['', 'extended', 'id', 'timestamp', 'ktimestamp', 'labels', 'userspace', 'extended,id,timestamp,ktimestamp,labels', 'save', 'xml', 'xml,timestamp',
                'xml,ktimestamp,labels,timestamp']
 EXPECT_FORMS = ['', 'extended', 'id', 'timestamp', 'labels', 'save', 'xml', 'xml,timestamp', 'extended,timestamp']
+FILTERS = ['-n', '-g', '-j -o save', '-f ipv6', '-f ipv4 -p tcp', '-u ASSURED', '-u UNREPLIED', '-w 12', '-l db', '-m 17', '-p icmp -n', '-p sctp -o save', '-s fd00::/16', '-d 10.9.0.0/24']
 if SOME:
     LINE_FORMS, XML_FORMS = [''], ['xml']
     EVENT_FORMS = ['', 'extended,id,timestamp,ktimestamp,labels', 'save', 'xml,ktimestamp,labels,timestamp']
@@ -49,8 +51,8 @@ def rules():
     run('ip link add v0 type veth peer name v1; ip link set v1 up; ip addr add 10.9.0.1/24 brd 10.9.0.255 dev v0; ip link set v0 up')
     run('ip addr add fd00::1/64 dev lo nodad; ip addr add fd00::2/64 dev lo nodad; sysctl -qw net.ipv4.conf.all.accept_local=1')
     for name in os.listdir('/proc/sys/net/netfilter'):
-        if '_timeout' in name and 'frag' not in name and int(run('sysctl -n net.netfilter.' + name)) < 100:
-            run('sysctl -qw net.netfilter.%s=100' % name)
+        if '_timeout' in name and 'frag' not in name and int(run('sysctl -n net.netfilter.' + name)) < 1000:
+            run('sysctl -qw net.netfilter.%s=1000' % name)
     text = '*raw\n'
     for protocol, port, helper in (('tcp', 21, 'ftp'), ('udp', 69, 'tftp'), ('udp', 5060, 'sip'), ('tcp', 6667, 'irc'), ('tcp', 1723, 'pptp'), ('udp', 10080, 'amanda'),
                                    ('udp', 137, 'netbios-ns'), ('udp', 161, 'snmp'), ('tcp', 6566, 'sane'), ('tcp', 1720, 'Q.931'), ('udp', 1719, 'RAS')):
@@ -278,6 +280,10 @@ def listings(folder):
     commands.update({'expect-' + f: 'conntrack -L expect -o ' + f for f in EXPECT_FORMS if f})
     commands.update({'proc': 'cat /proc/net/nf_conntrack', 'proc-expect': 'cat /proc/net/nf_conntrack_expect', 'proc-stat': 'cat /proc/net/stat/nf_conntrack',
                      'stats': 'conntrack -S', 'stats-expect': 'conntrack -S expect', 'count': 'conntrack -C', 'count-expect': 'conntrack -C expect'})
+    if MAIN and folder == 'both':
+        commands.update({'filter-%d' % i: 'conntrack -L ' + f for i, f in enumerate(FILTERS)})
+        commands.update({'zone-' + z.lower(): 'TZ=%s conntrack -L -o ktimestamp' % z for z in ('EST', 'HST')})
+        commands.update({'ours-' + n: c.replace('conntrack', 'node %s conntrack' % MAIN, 1) for n, c in commands.items() if not c.startswith('cat')})
     ids = 'conntrack -L -o id | grep -o "use=.*"; conntrack -L expect | grep -o "proto=.*"'
     for _ in range(20):
         before = run(ids)
@@ -288,6 +294,23 @@ def listings(folder):
         sys.exit('the table does not stand still')
     for name, text in done.items():
         save(folder, name, text)
+
+
+def heard(folder):
+    """Waits until all listeners have heard the same, and no more comes."""
+    names = os.listdir(os.path.join(OUT, folder))
+    before = None
+    for _ in range(60):
+        time.sleep(.7)
+        counts = {}
+        for name in names:
+            with open(os.path.join(OUT, folder, name)) as f:
+                counts[name] = len([l for l in f if l[:2] != '<?' and l[:2] != '<c' and l[:2] != '<e'])
+        same = len({c for n, c in counts.items() if n.startswith('expect-')}) == 1 and len({c for n, c in counts.items() if not n.startswith('expect-')}) == 1
+        if same and counts == before:
+            return
+        before = counts
+    sys.exit('listeners disagree: %s' % counts)
 
 
 def phase(folder, accounting, times):
@@ -301,10 +324,11 @@ def phase(folder, accounting, times):
     time.sleep(.7)
     inserted()
     traffic()
+    time.sleep(.3)  # the last segments are acknowledged
     listings(folder)
     run('conntrack -U -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1020 --dport 80 -m 5', check=False)
     run('conntrack -F; conntrack -F expect', check=False)
-    time.sleep(.7)
+    heard(folder + '-events')
     for l in listeners:
         l.terminate()
         l.wait()
