@@ -112,6 +112,11 @@ describe('UDP', () => {
     expect(answered(four(136, datagram(8)), host(), false)).toBe('');
   });
   it.each([4, 12, 40])('not with a length of %i', (length) => expect(answered(four(17, datagram(length)))).toBe(''));
+  it('what is behind the datagram is not quoted', () => {
+    const whole = answered(four(17, [...datagram(), 7, 7]), host(), false);
+    expect(whole.length).toBe(answered(four(17, datagram()), host(), false).length);
+    expect(whole).toMatch(/616263$/);
+  });
   it('not with a wrong checksum', () => {
     const payload = datagram();
     payload[6] = 1;

@@ -151,9 +151,13 @@ export class LocalStack extends Answers {
   #datagram(p: Packet): number {
     if (!datagramOk(p)) return STACK_SILENT;
     const four = p.family === AF_INET;
+    // what is behind the datagram is gone when its error is made (pskb_trim_rcsum in __udp4_lib_rcv)
+    const { l3Len } = p;
+    if (p.protocol === IPPROTO_UDP) p.l3Len = p.l4Off - p.l3Off + p.view.getUint16(p.l4Off + 4);
     const sent = four
       ? this.icmpError(p, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0)
       : this.icmpError(p, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0);
+    p.l3Len = l3Len;
     return sent ? STACK_ANSWERS : STACK_SILENT;
   }
 
