@@ -10,7 +10,7 @@ import { MessageError } from './error.js';
 import { ExpectationDecoder } from './expectation.js';
 import { LabelNames } from './labels.js';
 import { align4, MessageBuffer, messageEnd, messageType } from './message.js';
-import { decodeStatistics } from './statistics.js';
+import { decodeStatistics, decodeTotals } from './statistics.js';
 import { decodePolicy } from './timeout-policies.js';
 import { MessageWriter } from './writer.js';
 
@@ -238,6 +238,32 @@ describe('what a kernel may send besides', () => {
     });
     expect(decode(dccp, { details: true }).record.details?.dccp).toEqual({ state: 4, role: 1, handshakeSequence: 5n });
     expect(decode(dccp).record.state).toBeNull();
+  });
+
+  it('a message behind another one is held to its own length', () => {
+    const short = [16, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const buffer = MessageBuffer.of(Uint8Array.from([...short, ...short, 0, 0, 0, 0]));
+    expect(() => new FlowDecoder().decode(buffer, 16, 36)).toThrow(
+      /length 16 is less than a header of netfilter at byte 16/,
+    );
+  });
+
+  it('totals are unsigned, and a policy is read in any order of its attributes', () => {
+    const totals = message((w) => w.be32(99, 1).be32(2, 0xffffffff).be32(1, 0x80000000));
+    expect(decodeTotals(totals, 0, totals.bytes.length)).toEqual({ count: 0x80000000, limit: 0xffffffff });
+    const reversed = message((w) => {
+      w.be32(C.CTA_TIMEOUT_USE, 0xffffffff);
+      const data = w.open(C.CTA_TIMEOUT_DATA);
+      w.be32(77, 1).be32(2, 0xffffffff).close(data);
+      w.u8(C.CTA_TIMEOUT_L4PROTO, 17).be16(C.CTA_TIMEOUT_L3PROTO, 10).text(C.CTA_TIMEOUT_NAME, 'slow');
+    });
+    expect(decodePolicy(reversed, 0, reversed.bytes.length)).toEqual({
+      name: 'slow',
+      family: 10,
+      protocol: 17,
+      timeouts: { replied: 0xffffffff },
+      use: 0xffffffff,
+    });
   });
 
   it.each([
