@@ -92,7 +92,7 @@ export class World {
 
   /** The real program's answer. */
   real(line: string, input = ''): Answer {
-    return this.run(['conntrack', ...wordsOf(line)], input);
+    return withoutHelp(this.run(['conntrack', ...wordsOf(line)], input));
   }
 
   /** Ours, in this process but on that namespace's table. */
@@ -135,7 +135,14 @@ export async function runOurs(
     stop,
   };
   answer.status = await runConntrack(wordsOf(line), world);
-  return answer;
+  return withoutHelp(answer);
+}
+
+/** Help is in other words than the original's; when it is shown, and of which protocol, is compared. */
+function withoutHelp(answer: Answer): Answer {
+  if (!/^(Command line interface|Usage: conntrack)/.test(answer.out)) return answer;
+  const protocol = /^(?:Proto `(.*)' help|With -p (.*)):$/m.exec(answer.out);
+  return { ...answer, out: `[help${protocol === null ? '' : ` of ${protocol[1] ?? protocol[2]}`}]` };
 }
 
 function readOrNull(file: string): string | null {

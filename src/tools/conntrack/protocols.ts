@@ -48,8 +48,6 @@ export interface ProtocolRow {
   stateMessage: string;
   /** What both ports (or keys) of one direction are missing as, for the original and for the reply direction; '' = they may be. */
   pairs: readonly [original: string, reply: string];
-  /** `conntrack -h -p NAME`. */
-  help: readonly string[];
 }
 
 const row = (key: string, field: TransportField, reads: TransportValue, ...names: string[]): TransportOption => ({
@@ -83,17 +81,6 @@ const KEYS: readonly TransportOption[] = [
   row('h', 'tupleDport', 'key16', 'tuple-key-dst'),
 ];
 
-const PORT_HELP = [
-  '  --orig-port-src\t\toriginal source port',
-  '  --orig-port-dst\t\toriginal destination port',
-  '  --reply-port-src\t\treply source port',
-  '  --reply-port-dst\t\treply destination port',
-  '  --mask-port-src\t\tmask source port',
-  '  --mask-port-dst\t\tmask destination port',
-  '  --tuple-port-src\t\texpectation tuple src port',
-  '  --tuple-port-src\t\texpectation tuple dst port',
-];
-
 const PORT_PAIRS = [
   "you have to specify `--sport' and `--dport'",
   "you have to specify `--reply-src-port' and `--reply-dst-port'",
@@ -121,7 +108,6 @@ function portProtocol(name: string, number: number): ProtocolRow {
     expectUsage: expectUsageOf('abefgh', 'abcd'),
     ...NO_STATES,
     pairs: PORT_PAIRS,
-    help: PORT_HELP,
   };
 }
 
@@ -138,11 +124,6 @@ function icmpProtocol(name: string, number: number): ProtocolRow {
     expectUsage: expectUsageOf('', ''),
     ...NO_STATES,
     pairs: ['', ''],
-    help: [
-      `  --${name}-type\t\t\t${name} type`,
-      `  --${name}-code\t\t\t${name} code`,
-      `  --${name}-id\t\t\t${name} id`,
-    ],
   };
 }
 
@@ -166,7 +147,6 @@ const TCP: ProtocolRow = {
     'SYN_SENT2',
   ],
   stateMessage: 'unknown TCP state',
-  help: [...PORT_HELP, '  --state\t\t\tTCP state, fe. ESTABLISHED'],
 };
 
 const SCTP: ProtocolRow = {
@@ -190,12 +170,6 @@ const SCTP: ProtocolRow = {
     'SHUTDOWN_ACK_SENT',
   ],
   stateMessage: 'unknown SCTP state',
-  help: [
-    ...PORT_HELP,
-    '  --state\t\t\tSCTP state, fe. ESTABLISHED',
-    '  --orig-vtag\t\toriginal verification tag',
-    '  --reply-vtag\t\treply verification tag',
-  ],
 };
 
 const DCCP: ProtocolRow = {
@@ -206,7 +180,6 @@ const DCCP: ProtocolRow = {
   states: ['NONE', 'REQUEST', 'RESPOND', 'PARTOPEN', 'OPEN', 'CLOSEREQ', 'CLOSING', 'TIMEWAIT', 'IGNORE', 'INVALID'],
   stateMessage: 'Unknown DCCP state',
   pairs: [PORT_PAIRS[0], "you have to specify `--reply-port-src' and `--report-port-dst'"],
-  help: [...PORT_HELP, '  --state\t\t\tDCCP state, fe. RESPOND'],
 };
 
 const GRE: ProtocolRow = {
@@ -219,16 +192,6 @@ const GRE: ProtocolRow = {
   pairs: [
     "you have to specify `--srckey' and `--dstkey'",
     "you have to specify `--reply-src-key' and `--reply-dst-key'",
-  ],
-  help: [
-    '  --orig-key-src\t\toriginal source key',
-    '  --orig-key-dst\t\toriginal destination key',
-    '  --reply-key-src\t\treply source key',
-    '  --reply-key-dst\t\treply destination key',
-    '  --mask-key-src\t\tmask source key',
-    '  --mask-key-dst\t\tmask destination key',
-    '  --tuple-key-src\t\texpectation tuple src key',
-    '  --tuple-key-src\t\texpectation tuple dst key',
   ],
 };
 
@@ -247,8 +210,7 @@ export const PROTOCOLS: readonly ProtocolRow[] = [
 /** Any other protocol: it has no options. */
 export function plainProtocol(name: string, number: number): ProtocolRow {
   const usage = (): UsageRow => ({ needs: '', takes: '' });
-  const help = ['  no options (unsupported)'];
-  return { name, number, options: [], usage, expectUsage: usage, ...NO_STATES, pairs: ['', ''], help };
+  return { name, number, options: [], usage, expectUsage: usage, ...NO_STATES, pairs: ['', ''] };
 }
 
 /** Names and numbers of protocols as the system has them (the text of /etc/protocols). */
