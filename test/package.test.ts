@@ -52,6 +52,8 @@ describe('the package', () => {
       'dist/cli/main.js',
       'dist/engine.js',
       'dist/types/engine.d.ts',
+      'dist/conntrack.js',
+      'dist/types/conntrack-live.d.ts',
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
@@ -65,9 +67,9 @@ describe('the package', () => {
     expect(packed.filter((path) => !needed.test(path) || /\.test\.|\/\./.test(path))).toEqual([]);
   });
 
-  it('has the declarations that the engine’s lead to, and no others', () => {
+  it('has the declarations that its entries lead to, and no others', () => {
     const reached = new Set<string>();
-    const queue = ['dist/types/engine.d.ts'];
+    const queue = ['dist/types/engine.d.ts', 'dist/types/conntrack-live.d.ts'];
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
       if (reached.has(path)) continue;
       reached.add(path);
@@ -113,6 +115,16 @@ describe('the package', () => {
       copyFileSync(join(installed, 'examples/web-server', name), join(at, name));
     const args = ['replay', 'capture.pcapng', '--rules', 'rules.v4', '--host', 'host.yaml', '--summary'];
     expect(run(process.execPath, [join(installed, 'dist/cli/main.js'), ...args], at)).toContain('77');
+  });
+
+  it('gives the live table, or one line where it cannot be had', () => {
+    const program = `const { openConntrack } = await import('statewall/conntrack');
+      const ended = await openConntrack({ namespace: '/nowhere' }).then((table) => table.count()).catch((e) => e);
+      console.log(ended.name, ended.message);`;
+    const result = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd: user, encoding: 'utf8' });
+    expect(result.stderr).toBe('');
+    // with or without koffi, which is installed where it can be
+    expect(result.stdout).toMatch(/^Netlink\w+ .*(?:\/nowhere|koffi|namespace).*\n$/);
   });
 
   it('gives the engine, and no way around it', async () => {
