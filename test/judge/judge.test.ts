@@ -8,11 +8,12 @@ import { loadRules } from '../../src/iptables/restore.js';
 import { CT_RELATED } from '../../src/wire/packet.js';
 import { LINKTYPE_RAW } from '../../src/wire/parse.js';
 import { readPcapng } from '../kernel/pcapng.js';
+import type { Court } from './court.js';
 import { eventLines } from './ctnetlink.js';
 import { FAMILIES } from './families.js';
 import { writeCase } from './files.js';
 import { generate, isSettled } from './generate.js';
-import { chosen } from './judge.js';
+import { chosen, judge } from './judge.js';
 import type { Recording } from './lab.js';
 import { main } from './main.js';
 import { parseOptions, UsageError } from './options.js';
@@ -160,6 +161,19 @@ describe('shrinking', () => {
     expect(asked).toBeLessThanOrEqual(7);
     expect(numbers(small)).toContain(9);
   });
+});
+
+describe('a run', () => {
+  const options = { seed: 1, packets: 1000, minutes: null, families: ['udp'], keep: null, results: null };
+  const voice = { say: () => {}, progress: () => {} };
+  const court = { hear: () => Promise.reject(new Error('the replay ended')) } as unknown as Court;
+  it('that is stopped in the middle of a scenario says what it has counted', async () => {
+    let asked = 0;
+    const tally = await judge(options, court, voice, () => asked++ > 0);
+    expect(totals(tally)).toEqual({ scenarios: 0, packets: 0, differences: 0 });
+  });
+  it('ends with what goes wrong otherwise', () =>
+    expect(judge(options, court, voice, () => false)).rejects.toThrow('the replay ended'));
 });
 
 describe('the command line', () => {

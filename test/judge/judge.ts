@@ -42,6 +42,8 @@ export async function judge(o: JudgeOptions, court: Court, voice: Voice, stopped
     try {
       await one(scenario, o, court, voice, tally);
     } catch (e) {
+      // the signal that stops the run stops the replay at hand, too
+      if (stopped()) break;
       voice.say(`${scenario.name}: the run ends here`);
       throw e;
     }
