@@ -25,8 +25,8 @@ export async function list(line: CommandLine, source: FlowSource, output: Output
   const query = queryOf(line);
   let count = 0;
   try {
-    // kernels refuse a mask that leaves nothing to compare: -u UNSET
-    if (query.status?.mask === 0) throw new FlowSourceError('an empty mask', EINVAL);
+    // kernels refuse a mask that leaves nothing to compare: -u UNSET; other lists they do not filter
+    if (line.table === 'conntrack' && query.status?.mask === 0) throw new FlowSourceError('an empty mask', EINVAL);
     for await (const batch of source.list(line.table as FlowList, query)) {
       let text = '';
       for (const record of batch) {
