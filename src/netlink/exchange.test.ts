@@ -150,7 +150,7 @@ describe('a command', () => {
     const header = message(C.NLMSG_ERROR, capped, 1, ...i32(-22), ...quoted.slice(0, 16), ...text('no such mark'));
     await expect(command(header)).rejects.toMatchObject({ reason: 'no such mark' });
     const offsetOnly = message(C.NLMSG_ERROR, capped, 1, ...i32(-22), ...quoted.slice(0, 16), 8, 0, 2, 0, 1, 0, 0, 0);
-    await expect(command(offsetOnly)).rejects.toMatchObject({ reason: '' });
+    await expect(command(offsetOnly)).rejects.toMatchObject({ reason: '', errno: 22 });
     const cut = message(C.NLMSG_ERROR, capped, 1, ...i32(-22), 1, 2, 3);
     await expect(command(cut)).rejects.toMatchObject({ reason: '', errno: 22 });
   });
