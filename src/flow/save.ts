@@ -268,6 +268,15 @@ class SaveReader {
     const reply = invertTuple(original, protocol);
     reply.source = this.address('reply-src') ?? reply.source;
     reply.destination = this.address('reply-dst') ?? reply.destination;
+    for (const [name, text] of [
+      ['dst', destination],
+      ['reply-src', reply.source],
+      ['reply-dst', reply.destination],
+    ]) {
+      if (text.includes(':') !== source.includes(':')) {
+        this.fail('IPv4 and IPv6 addresses in one connection', this.options.get(name)?.column ?? 1);
+      }
+    }
     if (reply.ports) {
       reply.ports.source = this.number('reply-sport', 0xffff) ?? reply.ports.source;
       reply.ports.destination = this.number('reply-dport', 0xffff) ?? reply.ports.destination;
