@@ -62,7 +62,10 @@ describe('docs/api', () => {
     try {
       // a warning (no comment, a type that is not exported) ends it with an error
       const typedoc = join(root, 'node_modules/typedoc/bin/typedoc');
-      execFileSync(process.execPath, [typedoc, '--out', folder, '--logLevel', 'Warn'], { cwd: root, encoding: 'utf8' });
+      for (const options of ['typedoc.json', 'typedoc.conntrack.json']) {
+        const args = [typedoc, '--options', options, '--out', folder, '--logLevel', 'Warn'];
+        execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+      }
       expect(contents(join(root, 'docs/api'))).toEqual(contents(folder));
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -102,12 +102,12 @@ class Both {
     return this.table.find(t, this.table.hash(t, zone), zone, zone);
   }
 
-  /** What the maps say, the younger connection first. */
+  /** What the maps say, the younger connection first; of one connection the reply. */
   expected(e: Ends, zone: number): number[] {
     const original = this.byOriginal.get(keyOf(e, zone));
     const reply = this.byReply.get(keyOf(e, zone));
     const refs = [...(original ? [original.slot << 1] : []), ...(reply ? [(reply.slot << 1) | 1] : [])];
-    if (original && reply && reply.id > original.id) refs.reverse();
+    if (original && reply && reply.id >= original.id) refs.reverse();
     return refs.length === 0 ? [-1] : refs;
   }
 
@@ -228,6 +228,25 @@ describe('the index', () => {
     for (let n = 401; n <= 600; n++) both.insert(at(n), inverse(at(n)), [5, 0]);
     expect(both.table.places).toBe(4096);
     both.check();
+  });
+  test.each([
+    ['IPv4', { six: false, source: 1, destination: 1, from: 3, to: 3 }, 1],
+    ['IPv6', { six: true, source: 1, destination: 1, from: 3, to: 3 }, 1],
+    ['but not with another port of its own', { six: false, source: 1, destination: 1, from: 3, to: 4 }, 0],
+    ['nor one between two addresses', { six: true, source: 1, destination: 2, from: 3, to: 3 }, 0],
+  ])('a connection with itself is found as its answer: %s', (_claim, e, direction) => {
+    for (const zone of [0, 5]) {
+      const both = new Both(16);
+      both.insert(e, inverse(e), [zone, zone]);
+      expect(both.find(e, zone)).toBe(direction);
+      both.check();
+    }
+  });
+  test('a connection with itself whose directions are in two zones is found in either', () => {
+    const both = new Both(16);
+    const e = { six: false, source: 1, destination: 1, from: 3, to: 3 };
+    both.insert(e, e, [5, 6]);
+    expect([both.find(e, 5), both.find(e, 6)]).toEqual([0, 1]);
   });
   test('a reserved connection is not found', () => {
     const both = new Both(16);

@@ -170,10 +170,7 @@ export class ConnTable {
     }
     this.touched = sum;
   }
-  /**
-   * Keeps touching from being optimised away.
-   * @internal
-   */
+  /** @internal Keeps touching from being optimised away. */
   touched = 0;
 
   /**
@@ -204,29 +201,33 @@ export class ConnTable {
   private refOf(slot: number, tuple: Int32Array, zoneOriginal: number, zoneReply: number): number {
     const w = this.words;
     const base = slot << RECORD_SHIFT;
-    const src = tuple[T_SRC]!;
-    const dst = tuple[T_DST]!;
-    const ports = tuple[T_PORTS]!;
     const protocol = tuple[T_PROTO]!;
     if (w[base + R_PROTO] !== protocol) return -1;
     const zones = (w[base + R_STATUS]! & F_ZONED) === 0 ? 0 : this.zones[slot]!;
     if (
-      w[base + R_ORIG_PORTS] === ports &&
-      w[base + R_ORIG_SRC] === src &&
-      w[base + R_ORIG_DST] === dst &&
+      w[base + R_ORIG_PORTS] === tuple[T_PORTS] &&
+      w[base + R_ORIG_SRC] === tuple[T_SRC] &&
+      w[base + R_ORIG_DST] === tuple[T_DST] &&
       (zones & 0xffff) === zoneOriginal &&
-      (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 0, tuple))
+      (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 0, tuple)) &&
+      // of a connection with itself the kernel's hash chain has the reply tuple first
+      (tuple[T_SRC] !== tuple[T_DST] || !this.isReply(slot, tuple, zones, zoneReply))
     )
       return slot << 1;
-    if (
-      w[base + R_REPLY_PORTS] === ports &&
-      w[base + R_REPLY_SRC] === src &&
-      w[base + R_REPLY_DST] === dst &&
+    return this.isReply(slot, tuple, zones, zoneReply) ? (slot << 1) | 1 : -1;
+  }
+
+  /** Whether a slot of the same protocol has a tuple in its reply direction. */
+  private isReply(slot: number, tuple: Int32Array, zones: number, zoneReply: number): boolean {
+    const w = this.words;
+    const base = slot << RECORD_SHIFT;
+    return (
+      w[base + R_REPLY_PORTS] === tuple[T_PORTS] &&
+      w[base + R_REPLY_SRC] === tuple[T_SRC] &&
+      w[base + R_REPLY_DST] === tuple[T_DST] &&
       zones >>> 16 === zoneReply &&
-      (protocol >> 8 !== AF_INET6 || this.highEqual(slot, 1, tuple))
-    )
-      return (slot << 1) | 1;
-    return -1;
+      (tuple[T_PROTO]! >> 8 !== AF_INET6 || this.highEqual(slot, 1, tuple))
+    );
   }
 
   private highEqual(slot: number, direction: number, tuple: Int32Array): boolean {

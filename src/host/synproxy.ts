@@ -80,6 +80,7 @@ export interface SynproxyStatistics {
   synReceived: number;
   /** ACKs with a cookie that was wrong or too old. */
   cookieInvalid: number;
+  /** ACKs whose cookie was right: the server has been told. */
   cookieValid: number;
   /** Clients that asked again before the server had answered. */
   cookieRetrans: number;

@@ -14,17 +14,10 @@ export interface KnownDifference {
 const ANYCAST = 'a ping between the anycast address and itself is answered by the default route';
 const OWN_SOURCE = 'a ping of a group that claims to come from the host itself is answered on that address’s link';
 
-const SELF = 'where the tuples of both directions are one, the kernel finds the reply direction first';
-
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { name: 'judge-anycast-asks-itself', category: 'counters', reason: ANYCAST },
   { name: 'judge-anycast-asks-itself', category: 'packets', reason: ANYCAST },
   { name: 'judge-own-address-pings', category: 'counters', reason: OWN_SOURCE },
-  ...(['counters', 'table', 'events', 'packets'] as const).map((category) => ({
-    name: 'judge-self',
-    category,
-    reason: SELF,
-  })),
   {
     name: 'judge-helper-log',
     category: 'log',
