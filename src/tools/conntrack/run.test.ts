@@ -179,7 +179,7 @@ describe('our own options', () => {
     expect((await runOn(tableOf(TABLE), '-L -l --json')).err).toContain("unknown label '--json'");
   });
 
-  it("stand in --help, not in -h", async () => {
+  it('stand in --help, not in -h', async () => {
     expect((await runOn(tableOf(''), '--help')).out).toContain('--dry-run');
     expect((await runOn(tableOf(''), '-h')).out).not.toContain('--dry-run');
   });
