@@ -35,12 +35,6 @@ const close: readonly Action[] = [
   { who: 'client', flags: ACK, options: stamp },
 ];
 const reset = (who: 'client' | 'server'): Action => ({ who, flags: RST | ACK });
-const plainAck: Action = { who: 'client', flags: ACK };
-const plainSynAck: Action = { ...synAck, options: { mss: 1300 } };
-const plainTalk: readonly Action[] = [
-  { who: 'client', flags: PSH | ACK, data: 10 },
-  { who: 'server', flags: PSH | ACK, data: 20 },
-];
 /** The same ports, other numbers. */
 const later: Action = { who: 'client', flags: SYN, seq: 90_000, options: { mss: 1300, stamp: 6000 } };
 
@@ -71,18 +65,6 @@ export const SCRIPTS: readonly Script[] = [
   { name: 'the client resets', target: ALL, actions: [...open, ...talk, reset('client'), tell] },
   { name: 'a late SYN/ACK', target: ALL, actions: [...open, ...talk, synAck, ask] },
   { name: 'the ACK twice', target: ALL, actions: [syn, ack, ack, synAck, ack, ...talk] },
-  {
-    // no timestamps: they would be compared with those of another tick
-    name: 'a SYN before the server has answered',
-    target: ALL,
-    actions: [
-      { ...syn, options: { mss: 1400 } },
-      plainAck,
-      { ...syn, options: { mss: 1400 } },
-      plainSynAck,
-      ...plainTalk,
-    ],
-  },
   { name: 'the same ports after a reset', target: ALL, actions: [...open, ...talk, reset('server'), later] },
   { name: 'the same ports after the client has reset', target: ALL, actions: [...open, reset('client'), later, ack] },
   { name: 'the same ports after the end', target: ALL, actions: [...open, ...talk, ...close, later] },
